@@ -1,0 +1,1 @@
+"""Figures, each a picture together with the claim that it checks."""

@@ -1,0 +1,1 @@
+"""Cao & Guo, arXiv 2006.02047: coupled SDEs of GAN training."""

@@ -1,0 +1,115 @@
+"""The registry of claims: a claim is a statement from a paper, the run that checks it, and its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+MODULES = (
+    "figures.papers.crossing_the_curl.trajectories",
+    "figures.papers.coupled_sdes.weak_order",
+    "figures.papers.coupled_sdes.stationary_law",
+    "figures.papers.coupled_sdes.fluctuation_dissipation",
+    "figures.papers.crossing_the_curl.mean_stage_rate",
+    "figures.papers.crossing_the_curl.real_data",
+)
+"""Modules that register claims, in the order in which they are run and shown."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How large and on what to run.
+
+    Parameters
+    ----------
+    full
+        Publication size instead of the size that the main job runs.
+    seed
+        Seed of every simulation.
+    data
+        A CSV or NPY file of measurements, ``(rows, N)``, in place of the bundled ones.
+    """
+
+    full: bool = False
+    seed: int = 0
+    data: Path | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the report.
+
+    Parameters
+    ----------
+    name
+        What was checked, in a few words.
+    predicted
+        The theorem's value, as text ("1", "diverges", "-1.0 +- 0.1").
+    measured
+        The measured value, as text or a number.
+    interval
+        Interval of the measured value at the stated level, if it has one.
+    passed
+        Verdict.
+    """
+
+    name: str
+    predicted: str
+    measured: float | str
+    interval: tuple[float, float] | None
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a claim's run brought: the figure and the rows of the table."""
+
+    figure: Figure
+    checks: tuple[Check, ...]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim with the function that checks it.
+
+    Parameters
+    ----------
+    name
+        Short name for ``--only`` and for files, e.g. ``"weak-order"``.
+    title
+        The statement, one sentence.
+    source
+        Paper and place.
+    run
+        Checks the claim: ``run(settings) -> Outcome``.
+    """
+
+    name: str
+    title: str
+    source: str
+    run: Callable[[Settings], Outcome]
+
+
+_CLAIMS: dict[str, Claim] = {}
+
+
+def claim(name: str, *, title: str, source: str) -> Callable[[Callable[[Settings], Outcome]], Callable]:
+    """Register the decorated function as the check of a claim."""
+
+    def register(run: Callable[[Settings], Outcome]) -> Callable[[Settings], Outcome]:
+        _CLAIMS[name] = Claim(name, title, source, run)
+        return run
+
+    return register
+
+
+def claims() -> dict[str, Claim]:
+    """All claims by name, in the order of the report."""
+    for module in MODULES:
+        import_module(module)
+    return dict(_CLAIMS)

@@ -1,0 +1,40 @@
+"""gan_sde: the stochastic dynamics of games, from a payoff to its SDE, its invariant measure and a schedule.
+
+Names are loaded when first used, so that ``gan_sde.symbolic`` comes without torch and numba.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_ORIGIN = {
+    "Bernoulli": "gan_sde.symbolic.distributions",
+    "Deterministic": "gan_sde.symbolic.distributions",
+    "Empirical": "gan_sde.symbolic.distributions",
+    "Normal": "gan_sde.symbolic.distributions",
+    "Uniform": "gan_sde.symbolic.distributions",
+    "Game": "gan_sde.symbolic.game",
+    "SDE": "gan_sde.symbolic.sde",
+    "Training": "gan_sde.symbolic.training",
+    "simulate": "gan_sde.simulation",
+    "algorithms": "gan_sde.algorithms",
+    "games": "gan_sde.games",
+    "symbolic": "gan_sde.symbolic",
+}
+__all__ = sorted(_ORIGIN)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ORIGIN:
+        raise AttributeError(f"module 'gan_sde' has no attribute {name!r}")
+    origin = import_module(_ORIGIN[name])
+    value = origin if origin.__name__ == f"gan_sde.{name}" else getattr(origin, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

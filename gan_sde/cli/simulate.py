@@ -1,0 +1,228 @@
+"""``gan-sde simulate``: run a training or its SDE, say what was assumed, print and store the result."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gan_sde.cli.arguments import collect
+from gan_sde.cli.sources import DEFAULT_ALGORITHM, load_game, load_training, set_constants
+
+if TYPE_CHECKING:
+    from gan_sde.symbolic.game import Game
+    from gan_sde.symbolic.sde import SDE
+    from gan_sde.symbolic.training import Training
+
+DEFAULTS = {
+    "process": "training",
+    "order": 1,
+    "lr": 0.05,
+    "batch_size": 16,
+    "steps": 1000,
+    "trajectories": 10_000,
+    "seed": 0,
+}
+"""What is assumed, aloud, where an option is left out and the game has no word on it."""
+
+_SDE_ONLY = ("order", "substeps", "integrator")
+_PASSED = ("every", "substeps", "integrator", "backend", "dtype", "record")
+"""Options that `gan_sde.simulate` has defaults for; passed on only where given."""
+
+
+def simulate(arguments: Namespace) -> int:
+    """Run and print a summary; with ``--out`` also store the run."""
+    out = _checked_out(arguments)
+    game = load_game(arguments)
+    settings = _Settings.of(arguments, game)
+    training = load_training(arguments, settings.game)
+    with _option_names(), _destination(out, arguments) as store:
+        process = training.sde(order=settings.order) if settings.process == "sde" else training
+        from gan_sde.simulation import simulate as run_ensemble
+
+        _check(process, settings.options)
+        # A store may still refuse to be resumed: then the refusal is the only line.
+        notes = settings.notes
+        if not arguments.resume:
+            notes = _say(notes)
+        try:
+            run = run_ensemble(process, **settings.options, store=store, resume=arguments.resume)
+        except KeyboardInterrupt:
+            kept = store is not None and store == out
+            raise KeyboardInterrupt(f"interrupted; --resume continues {out}" if kept else "interrupted") from None
+    _say(notes)
+    from gan_sde.cli.summary import summarise
+
+    print(summarise(run))
+    if out is not None:
+        print(f"\nstored in {out}")
+    return 0
+
+
+def _check(process: Training | SDE, options: dict[str, Any]) -> None:
+    """Refuse what the library would refuse, before anything is said or written."""
+    from gan_sde.simulation import simulate as run_ensemble
+    from gan_sde.simulation.plan import make_plan
+
+    defaults = {name: p.default for name, p in signature(run_ensemble).parameters.items()}
+    wanted = [name for name in signature(make_plan).parameters if name != "process"]
+    make_plan(process, **{name: options.get(name, defaults[name]) for name in wanted})
+
+
+def _say(notes: list[str]) -> list[str]:
+    for note in notes:
+        print(note, file=sys.stderr)
+    return []
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What is run: given options, completed by defaults; ``notes`` says which were assumed."""
+
+    game: Game
+    process: str
+    order: int
+    options: dict[str, Any]
+    notes: list[str]
+
+    @staticmethod
+    def of(arguments: Namespace, game: Game) -> _Settings:
+        values = {name: getattr(arguments, name) for name in DEFAULTS}
+        values["lr"] = _rate(values["lr"])
+        process = values["process"] or DEFAULTS["process"]
+        for name in _SDE_ONLY:
+            if process == "training" and getattr(arguments, name) is not None:
+                raise ValueError(f"--{name}: expected with --process sde only, got it for a training")
+        unused = () if process == "sde" else ("order",)
+        missing = [name for name, value in values.items() if value is None and name not in unused]
+        values = {name: DEFAULTS[name] if value is None else value for name, value in values.items()}
+        assumed = [] if arguments.algorithm else [f"--algorithm {DEFAULT_ALGORITHM}"]
+        assumed += [f"--{name.replace('_', '-')} {values[name]}" for name in missing]
+        game, constants = _constants(game)
+        x0, start = _start(game, arguments.x0)
+        notes = [f"assumed: {' '.join(assumed)}"] if assumed else []
+        notes += [f"assumed: {what} (defaults of {game.name})" for what in (constants, start) if what]
+        order = values.pop("order")
+        del values["process"]
+        options = {**values, "x0": x0, "noise": not arguments.no_noise}
+        options |= {n: getattr(arguments, n) for n in _PASSED if getattr(arguments, n) is not None}
+        return _Settings(game, process, order, options, notes)
+
+
+def _rate(given: list[float | tuple[str, float]] | None) -> float | dict[str, float] | None:
+    if given is None:
+        return None
+    players = [rate for rate in given if isinstance(rate, tuple)]
+    if len(players) == len(given):
+        return collect("--lr", players)
+    if len(given) > 1:
+        raise ValueError(f"--lr: expected one number, or PLAYER=NUMBER of every player; got {len(given)} values")
+    (rate,) = given
+    assert not isinstance(rate, tuple)
+    return rate
+
+
+def _constants(game: Game) -> tuple[Game, str]:
+    """Give the constants that are still free their defaults, and say which."""
+    defaults = {s.name: game.defaults[s.name] for s in game.free_symbols if s.name in game.defaults}
+    missing = [s.name for s in game.free_symbols if s.name not in defaults]
+    if missing:
+        raise ValueError(f"--set: expected a value for each of {', '.join(missing)} (no default), got none")
+    text = " ".join(f"{name}={value:g}" for name, value in defaults.items())
+    return set_constants(game, defaults), f"--set {text}" if text else ""
+
+
+def _start(game: Game, given: list[tuple[str, float]] | None) -> tuple[dict[str, float], str]:
+    """Return the start and, where it is the game's own, its text."""
+    if given is not None:
+        try:
+            return game.checked_start(collect("--x0", given)), ""
+        except ValueError as error:
+            raise ValueError(f"--{str(error).removeprefix('--')}") from error
+    if game.start is None:
+        names = ", ".join(s.name for s in game.parameters)
+        raise ValueError(f"--x0: expected NAME=VALUE for {names} ({game.name} has no default start), got none")
+    start = {s.name: game.start[s.name] for s in game.parameters}
+    return start, "--x0 " + " ".join(f"{name}={value:g}" for name, value in start.items())
+
+
+# -------------------------------------------------------------------- the store
+
+
+def _checked_out(arguments: Namespace) -> Path | None:
+    if arguments.out is None:
+        for name in ("resume", "overwrite"):
+            if getattr(arguments, name):
+                raise ValueError(f"--{name}: expected together with --out, got no --out")
+        return None
+    out = Path(arguments.out)
+    if not out.parent.is_dir():
+        raise ValueError(f"--out: expected a path in an existing folder, got {arguments.out!r}")
+    if not os.access(out.parent, os.W_OK):
+        raise ValueError(f"--out: expected a path in a folder that can be written, got {arguments.out!r}")
+    if _partial(out).exists() and not (arguments.resume or arguments.overwrite):
+        raise ValueError(f"--out: expected --resume or --overwrite for an unfinished run, got {arguments.out!r} alone")
+    filled = (out.exists() or out.is_symlink()) and not _is_empty_folder(out)
+    if filled and not (arguments.resume or arguments.overwrite):
+        raise ValueError(f"--out: expected a new path, --resume or --overwrite, got the existing {arguments.out!r}")
+    if filled and not is_store(out):
+        raise ValueError(f"--out: expected a Zarr store or a new path, got {arguments.out!r}, which is neither")
+    return out
+
+
+def is_store(path: Path) -> bool:
+    """Tell whether a folder is a Zarr store; nothing else is ever overwritten."""
+    return path.is_dir() and any((path / name).is_file() for name in ("zarr.json", ".zgroup"))
+
+
+def _partial(out: Path) -> Path:
+    """Where the chunks of an unfinished run lie."""
+    return out.with_name(out.name + ".partial")
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+@contextmanager
+def _destination(out: Path | None, arguments: Namespace) -> Iterator[Path | None]:
+    """Yield where to store; an existing store is replaced only once the new one is complete."""
+    if out is None or not arguments.overwrite:
+        yield out
+        return
+    fresh = out.with_name(f".{out.name}.new-{os.getpid()}")
+    try:
+        yield fresh
+        if out.exists():
+            old = out.with_name(f".{out.name}.old-{os.getpid()}")
+            out.rename(old)
+            fresh.rename(out)
+            shutil.rmtree(old)
+        else:
+            fresh.rename(out)
+        shutil.rmtree(_partial(out), ignore_errors=True)
+    finally:
+        for folder in (fresh, _partial(fresh)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _option_names() -> Iterator[None]:
+    """Name options, not arguments of functions, in what the library refuses."""
+    try:
+        yield
+    except ValueError as error:
+        match = re.match(r"(\w+)(?=[\[:])", str(error))
+        names = {name: name.replace("_", "-") for name in (*DEFAULTS, *_PASSED, "x0", "algorithm")}
+        names["store"] = "out"
+        if match is None or match[1] not in names:
+            raise
+        raise ValueError(f"--{names[match[1]]}{str(error)[match.end() :]}") from error

@@ -1,0 +1,112 @@
+"""The Wasserstein linear-quadratic GAN (Gemp & Mahadevan, arXiv 1808.01531)."""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+from sympy import Expr, Integer, Matrix, Symbol, symbols
+
+from gan_sde.games.lq_gan_arrays import LQGANArrays
+from gan_sde.symbolic.distributions import Empirical, Normal
+from gan_sde.symbolic.game import Game
+
+MAX_SYMBOLIC_DIM = 3
+
+
+def lq_gan(dim: int | None = None, data: np.ndarray | None = None, minimum_scale: float = 0.01) -> Game:
+    """``V = E[y^T W y + w . y] - E[x^T W x + w . x]`` with generated ``x = A z + b``, ``z ~ N(0, I)``.
+
+    The quadratic discriminator ascends, the linear generator descends; at the only equilibrium with positive
+    diagonal of A the discriminator vanishes and A, b are the Cholesky factor of the data's covariance and its mean.
+
+    Parameters
+    ----------
+    dim
+        Dimension N of the data, default 1 (or that of ``data``). With ``dim=1`` the parameters are ``w2, w1, a, b`` and
+        the data is ``N(mu, sigma^2)``; otherwise they are the upper triangle ``W_ij``, ``w_i``, the lower triangle
+        ``A_ij`` and ``b_i``, and the data is ``N(mu, L L^T)`` with symbols ``mu_i``, ``L_ij``.
+    data
+        Array ``(rows, N)``: an empirical data set in place of the normal law.
+    minimum_scale
+        Lower bound of the diagonal of A (projection).
+
+    Notes
+    -----
+    Each off-diagonal ``W_ij`` appears twice in the payoff, so the packed field doubles it. Above N = 3 the game is
+    simulated in its closed array form, `LQGANArrays`; its symbols remain, but derivations grow quickly.
+    """
+    values = None if data is None else np.asarray(data, dtype=float)
+    if values is not None:
+        values = values[:, None] if values.ndim == 1 else values
+        if values.ndim != 2 or (dim is not None and values.shape[1] != dim):
+            raise ValueError(f"data: expected shape (rows, {dim or 'dim'}), got {values.shape}")
+    n = dim if dim is not None else (1 if values is None else values.shape[1])
+    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"dim: expected an integer >= 1, got {dim!r}")
+    if not 0 < minimum_scale < inf:
+        raise ValueError(f"minimum_scale: expected a positive number, got {minimum_scale!r}")
+    return _one_dimensional(values, minimum_scale) if n == 1 else _packed(int(n), values, minimum_scale)
+
+
+def _one_dimensional(values: np.ndarray | None, minimum_scale: float) -> Game:
+    w2, w1, a, b, y, z, mu, sigma = symbols("w2 w1 a b y z mu sigma")
+    x = a * z + b
+    law = Normal(mu, sigma) if values is None else Empirical(values)
+    equilibrium: dict[Symbol, Expr] = {w2: Integer(0), w1: Integer(0), a: sigma, b: mu}
+    return Game.zero_sum(
+        w2 * (y**2 - x**2) + w1 * (y - x),
+        maximiser={"discriminator": [w2, w1]},
+        minimiser={"generator": [a, b]},
+        data={y: law, z: Normal(0, 1)},
+        name="lq-gan",
+        x0={"w2": 0.5, "w1": 0.0, "a": 0.5, "b": 0.0},
+        defaults={"mu": 0.0, "sigma": 1.0} if values is None else {},
+        bounds={a: (minimum_scale, inf)},
+        known_equilibria=(equilibrium,) if values is None else (),
+    )
+
+
+def _packed(n: int, values: np.ndarray | None, minimum_scale: float) -> Game:
+    upper = [(i, j) for i in range(n) for j in range(i, n)]
+    lower = [(i, j) for i in range(n) for j in range(i + 1)]
+    name = "{}_{}{}" if n < 10 else "{}_{}_{}"  # beyond 9, W_111 would be ambiguous
+    packed_w = [Symbol(name.format("W", i + 1, j + 1)) for i, j in upper]
+    packed_a = [Symbol(name.format("A", i + 1, j + 1)) for i, j in lower]
+    w, b, u, z, mu, ys = (
+        [Symbol(f"{base}_{i + 1}") for i in range(n)] for base in ("w", "b", "u", "z", "mu", "y")
+    )
+    quadratic, scale, factor = Matrix.zeros(n, n), Matrix.zeros(n, n), Matrix.zeros(n, n)
+    for (i, j), s in zip(upper, packed_w, strict=True):
+        quadratic[i, j] = quadratic[j, i] = s
+    for (i, j), s in zip(lower, packed_a, strict=True):
+        scale[i, j] = s
+        factor[i, j] = Symbol(name.format("L", i + 1, j + 1))
+
+    def discriminate(point: Matrix) -> Expr:
+        return (point.T * quadratic * point + Matrix(w).T * point)[0]
+
+    if values is None:
+        real = Matrix(mu) + factor * Matrix(u)
+        laws = {s: Normal(0, 1) for s in (*u, *z)}
+        defaults = {s.name: 0.0 for s in mu}
+        defaults |= {factor[i, j].name: float(i == j) for i, j in lower}
+        equilibrium = {s: Integer(0) for s in (*packed_w, *w)}
+        equilibrium |= {s: factor[ij] for s, ij in zip(packed_a, lower, strict=True)}
+        equilibrium |= dict(zip(b, mu, strict=True))
+    else:
+        real, defaults, equilibrium = Matrix(ys), {}, None
+        laws = {tuple(ys): Empirical(values), **{s: Normal(0, 1) for s in z}}
+    return Game.zero_sum(
+        discriminate(real) - discriminate(scale * Matrix(z) + Matrix(b)),
+        maximiser={"discriminator": [*packed_w, *w]},
+        minimiser={"generator": [*packed_a, *b]},
+        data=laws,
+        name="lq-gan",
+        x0={s.name: 0.0 for s in (*packed_w, *w, *b)}
+        | {s.name: float(i == j) for s, (i, j) in zip(packed_a, lower, strict=True)},
+        defaults=defaults,
+        bounds={s: (minimum_scale, inf) for s, (i, j) in zip(packed_a, lower, strict=True) if i == j},
+        known_equilibria=(equilibrium,) if equilibrium is not None else (),
+        arrays=LQGANArrays(n, values) if n > MAX_SYMBOLIC_DIM else None,
+    )

@@ -1,0 +1,136 @@
+"""Which random numbers one step draws, and from which words: the plan that all backends follow.
+
+Words 0, 1, 2, ... of a (step, sub-step) are the lanes of its Philox blocks. A pair of words makes a pair of normals.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gan_sde.kernels.batch_statistics import Slot, chi_square_polynomial, hermite_slots
+from gan_sde.kernels.philox import BLOCK_LIMIT
+from gan_sde.kernels.stepper import StepperOptions
+from gan_sde.symbolic.recipe import BatchDraws, Recipe
+
+SIGNS_PER_WORD = 32
+
+
+@dataclass(frozen=True)
+class GaussianPlan:
+    """Normals from the first words, then signs, 32 of them a word (bit j set: +1)."""
+
+    normals: int
+    signs: int = 0
+
+    @property
+    def first_sign_word(self) -> int:
+        """Number of the first word that holds signs."""
+        return 2 * math.ceil(self.normals / 2)
+
+
+@dataclass(frozen=True)
+class StatisticsPlan:
+    """Batch means from one normal each, drawn as a `GaussianPlan` of ``len(slots)`` normals.
+
+    Attributes
+    ----------
+    slots
+        The means, in order of drawing.
+    batch_size
+        B.
+    polynomials
+        Degrees of freedom to coefficients, as in `chi_square_polynomial`; empty for 0 and 1 degrees.
+    couple
+        Over how many sub-steps of the SDE each normal is summed; None: one normal of its own, which is the same
+        as 1.
+    """
+
+    slots: tuple[Slot, ...]
+    batch_size: int
+    polynomials: Mapping[int, tuple[float, ...]]
+    couple: int | None
+
+    def degrees_of_freedom(self, slot: Slot) -> int:
+        """Degrees of freedom of the sum of squares behind a He2 slot."""
+        return self.batch_size if slot.first is None else self.batch_size - 1
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """Every sample of every batch drawn, its features averaged.
+
+    Sample s of batch b has number ``t = b B + s`` and owns the words ``t W, ..., t W + W - 1``: first its normals,
+    padded to an even number, then a word for each uniform, then one for each table; W is padded to 2 or a
+    multiple of 4.
+    """
+
+    draws: BatchDraws
+    batch_size: int
+
+    @property
+    def first_uniform_word(self) -> int:
+        """Word, in a sample, of the first uniform."""
+        return 2 * math.ceil(len(self.draws.normals) / 2)
+
+    @property
+    def first_table_word(self) -> int:
+        """Word, in a sample, of the first table's row."""
+        return self.first_uniform_word + len(self.draws.uniforms)
+
+    @property
+    def words_per_sample(self) -> int:
+        """Number W of words that a sample owns."""
+        needed = self.first_table_word + len(self.draws.tables)
+        return 2 if needed <= 2 else 4 * math.ceil(needed / 4)
+
+
+DrawingPlan = GaussianPlan | StatisticsPlan | SamplingPlan
+
+
+def plan_drawing(recipe: Recipe, options: StepperOptions) -> DrawingPlan:
+    """How the random numbers of a step are drawn.
+
+    Raises
+    ------
+    ValueError
+        If coupling or batch statistics are asked for where they do not apply, or a step needs more random
+        numbers than a counter can tell apart.
+    """
+    if options.is_quiet:
+        return GaussianPlan(0)
+    draws = recipe.draws
+    if not isinstance(draws, BatchDraws):
+        return GaussianPlan(len(draws.normals), len(draws.signs))
+    statistics = _plan_statistics(draws, options)
+    if statistics is not None:
+        return statistics
+    if options.couple is not None:
+        raise ValueError("couple: coupling needs batch statistics: features He1 and He2 of normals only")
+    if options.statistics == "always":
+        raise ValueError("statistics: 'always' needs features He1 and He2 of normals only")
+    sampling = SamplingPlan(draws, int(options.batch_size))
+    blocks = math.ceil(len(draws.batches) * sampling.batch_size * sampling.words_per_sample / 4)
+    if blocks > BLOCK_LIMIT:
+        limit = BLOCK_LIMIT * 4 // (len(draws.batches) * sampling.words_per_sample)
+        raise ValueError(f"batch_size: expected at most {limit} samples drawn one by one, got {sampling.batch_size}")
+    return sampling
+
+
+def _plan_statistics(draws: BatchDraws, options: StepperOptions) -> StatisticsPlan | None:
+    if options.statistics == "never":
+        return None
+    slots = hermite_slots(draws)
+    if slots is None:
+        return None
+    size = int(options.batch_size)
+    plan = StatisticsPlan(slots, size, {}, options.couple)
+    degrees = {plan.degrees_of_freedom(slot) for slot in slots if slot.degree == 2}
+    # A single sample costs one normal, not two, when it is drawn as such.
+    if 0 in degrees and options.couple is None and options.statistics == "auto":
+        return None
+    polynomials = {k: chi_square_polynomial(k) if k > 1 else () for k in degrees}
+    if any(coefficients is None for coefficients in polynomials.values()):
+        return None
+    return replace(plan, polynomials=polynomials)

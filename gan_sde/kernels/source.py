@@ -1,0 +1,238 @@
+"""The text of a numba kernel: one fused function from a recipe.
+
+Trajectories run in blocks of lanes. Inside a block the iterations are outside and the lanes inside: short loops
+over the lanes, one after the other (random words to normals, update), each of which LLVM turns into vector
+instructions. All rows of a block live in one array of constant shape, ``W[row, l]``: with one array a variable, the
+alias checks get out of hand above eight variables.
+"""
+
+from __future__ import annotations
+
+import math
+
+from gan_sde.kernels.drawing import SIGNS_PER_WORD, DrawingPlan, GaussianPlan, SamplingPlan, StatisticsPlan
+from gan_sde.kernels.sampling_source import write_sampling
+from gan_sde.kernels.stepper import DIVERGENCE_BOUND, bounds_of
+from gan_sde.kernels.writer import Writer
+from gan_sde.symbolic.lowering import draw_names, lower
+from gan_sde.symbolic.recipe import Recipe
+
+ARGUMENTS = (
+    "state, diverged, trajectory, step, rates, substeps, key0, key1, stream_bits, inverse_batch, "
+    "batch, couple, coefficients, tables"
+)
+
+
+def kernel_source(recipe: Recipe, plan: DrawingPlan, lanes: int, literal: str) -> str:
+    """Text that defines ``kernel``.
+
+    Parameters
+    ----------
+    recipe
+        The process (already without noise, if none is wanted).
+    plan
+        How its random numbers are drawn.
+    lanes
+        Number L of trajectories in a block, a multiple of the vector length.
+    literal
+        Format of a number in the lanes; it states the type where that is not float64.
+    """
+    program = lower(recipe, literal)
+    body = Writer(lanes, literal)
+    for i in range(recipe.dim):
+        body.row(f"x{i}")
+    with body.indented(2):
+        _write_load(body, recipe.dim)
+        body.line("alive = L")
+        body.line("for k in range(rates.shape[0]):")
+        with body.indented():
+            body.line("c1 = np.uint64(step + k)")
+            body.line("rate = rates[k]")
+            body.line("substep = rate / substeps")
+            for name, code in program.prologue:
+                body.line(f"{name} = real({code})")
+            body.line("for q in range(substeps):")
+            with body.indented():
+                body.line("c3 = np.uint64(q)")
+                _write_draws(body, recipe, plan)
+                _write_update(body, recipe, plan, program)
+        _write_store(body, recipe.dim)
+    return "\n".join([*_header(body, plan), *body.lines, ""])
+
+
+def _header(body: Writer, plan: DrawingPlan) -> list[str]:
+    lines = [
+        f"def kernel({ARGUMENTS}):",
+        "    prefer_widest_vectors()",
+        f"    L = {body.lanes}",
+        f"    W = np.empty(({body.rows}, {body.lanes}), real)",
+        f"    I = np.empty(({body.index_rows}, {body.lanes}), np.int64)",
+        f"    nan, bound = real(math.nan), real({DIVERGENCE_BOUND!r})",
+        "    inverse_size = real(1.0 / batch)",
+        "    root = real(1.0 / math.sqrt(batch))",
+        "    couple_scale = real(1.0 / math.sqrt(couple))",
+    ]
+    if isinstance(plan, StatisticsPlan):
+        position = 0
+        for k, coefficients in sorted(plan.polynomials.items()):
+            name = "alone" if k == plan.batch_size else "about"
+            lines.append(f"    {name}_share = real({'1.0' if name == 'alone' else '(batch - 1.0) / batch'})")
+            for i in range(len(coefficients)):
+                lines.append(f"    {name}_{i} = real(coefficients[{position + i}])")
+            position += len(coefficients)
+    return [
+        *lines,
+        "    for first in range(0, state.shape[1], L):",
+        "        width = min(L, state.shape[1] - first)",
+        "        base = np.uint64(trajectory + first)",
+    ]
+
+
+def _write_load(body: Writer, dim: int) -> None:
+    """Copies the columns in; the lanes beyond the last column repeat it, and nobody looks at them."""
+    body.line(f"for i in range({dim}):")
+    with body.indented(), body.lane_loop():
+        body.line("W[i, l] = state[i, first + min(l, width - 1)]")
+    with body.lane_loop():
+        body.line(f"for i in range({dim}):")
+        with body.indented():
+            body.line("if not abs(W[i, l]) <= bound:")
+            with body.indented():
+                body.line(f"W[:{dim}, l] = nan")
+
+
+def _write_store(body: Writer, dim: int) -> None:
+    body.line(f"for i in range({dim}):")
+    with body.indented():
+        body.line("for l in range(width):")
+        with body.indented():
+            body.line("state[i, first + l] = W[i, l]")
+
+
+def _write_draws(body: Writer, recipe: Recipe, plan: DrawingPlan) -> None:
+    if isinstance(plan, GaussianPlan):
+        write_normals(body, plan, accumulate=False)
+    elif isinstance(plan, StatisticsPlan):
+        _write_statistics(body, recipe, plan)
+    elif isinstance(plan, SamplingPlan):
+        write_sampling(body, recipe, plan)
+
+
+def write_normals(body: Writer, plan: GaussianPlan, accumulate: bool) -> None:
+    """Normals ``n{j}`` and signs ``s{j}``; whole blocks of four normals in a loop, the rest written out."""
+    for j in range(plan.normals):
+        body.row(f"n{j}")
+    for j in range(plan.signs):
+        body.row(f"s{j}")
+    store = " += " if accumulate else " = "
+    whole = plan.normals // 4 if plan.normals >= 8 else 0
+    if whole:
+        first = body.place("n0")
+        body.line(f"for block in range({whole}):")
+        with body.indented(), body.lane_loop():
+            body.philox("np.uint64(block)")
+            for half, (u, v) in enumerate((("w0", "w1"), ("w2", "w3"))):
+                body.line(f"even, odd = normal_pair({u}, {v})")
+                body.line(f"W[{first + 2 * half} + 4 * block, l]{store}even")
+                body.line(f"W[{first + 2 * half + 1} + 4 * block, l]{store}odd")
+    words = plan.first_sign_word + math.ceil(plan.signs / SIGNS_PER_WORD)
+    for block in range(whole, math.ceil(words / 4)):
+        with body.lane_loop():
+            body.philox(f"np.uint64({block})")
+            for word in range(4 * block, min(4 * block + 4, words)):
+                if word >= plan.first_sign_word:
+                    _write_signs(body, plan, word)
+                elif word % 2 == 0:
+                    body.line(f"even, odd = normal_pair(w{word % 4}, w{word % 4 + 1})")
+                    body.line(f"{body.at(f'n{word}')}{store}even")
+                    if word + 1 < plan.normals:
+                        body.line(f"{body.at(f'n{word + 1}')}{store}odd")
+
+
+def _write_signs(body: Writer, plan: GaussianPlan, word: int) -> None:
+    first = (word - plan.first_sign_word) * SIGNS_PER_WORD
+    for j in range(first, min(first + SIGNS_PER_WORD, plan.signs)):
+        body.line(f"{body.at(f's{j}')} = fair_sign(w{word % 4}, {j - first})")
+
+
+def _write_statistics(body: Writer, recipe: Recipe, plan: StatisticsPlan) -> None:
+    normals = GaussianPlan(len(plan.slots))
+    if plan.couple is None:
+        write_normals(body, normals, accumulate=False)
+    else:
+        for j in range(len(plan.slots)):
+            body.row(f"n{j}")
+        with body.lane_loop():
+            for j in range(len(plan.slots)):
+                body.line(f"{body.at(f'n{j}')} = {body.number(0.0)}")
+        # Sub-step by sub-step the very normals that the SDE draws.
+        body.line("for part in range(couple):")
+        with body.indented():
+            body.line("c3 = np.uint64(part)")
+            write_normals(body, normals, accumulate=True)
+    names = draw_names(recipe)
+    with body.lane_loop():
+        # He1 first: the He2 of the same variate needs it.
+        for j, slot in sorted(enumerate(plan.slots), key=lambda item: item[1].degree):
+            scale = "" if plan.couple is None else " * couple_scale"
+            body.line(f"n = {body.at(f'n{j}')}{scale}")
+            body.line(f"mean_{j} = {_mean(body, plan, slot)}")
+        for j, slot in enumerate(plan.slots):
+            body.alias(names[slot.symbol], f"n{j}")
+            body.line(f"{body.at(names[slot.symbol])} = mean_{j}")
+
+
+def _mean(body: Writer, plan: StatisticsPlan, slot) -> str:
+    """Code of one batch mean from its normal ``n``."""
+    if slot.degree == 1:
+        return "n * root"
+    name = "alone" if slot.first is None else "about"
+    k = plan.degrees_of_freedom(slot)
+    if k == 0:
+        squares = body.number(0.0)
+    elif k == 1:
+        squares = f"{name}_share * n * n"
+    else:
+        squares = f"{name}_share * cube({_horner(name, len(plan.polynomials[k]))})"
+    mean_square = "" if slot.first is None else f" + mean_{slot.first} * mean_{slot.first}"
+    return f"({squares}{mean_square} - {body.number(1.0)}) * {body.number(math.sqrt(0.5))}"
+
+
+def _horner(name: str, terms: int) -> str:
+    code = f"{name}_{terms - 1}"
+    for i in reversed(range(terms - 1)):
+        code = f"({code} * n + {name}_{i})"
+    return code
+
+
+def _write_update(body: Writer, recipe: Recipe, plan: DrawingPlan, program) -> None:
+    """The new state in place: a lane reads all its rows before it writes one."""
+    body.line("sound_lanes = 0")
+    scale = " * inverse_size" if isinstance(plan, SamplingPlan) else ""
+    with body.lane_loop():
+        for i in range(recipe.dim):
+            body.line(f"x{i} = {body.at(f'x{i}')}")
+        used = {symbol for e in recipe.update for symbol in e.free_symbols}
+        for symbol, name in draw_names(recipe).items():
+            if symbol in used:
+                body.line(f"{name} = {body.at(name)}{scale}")
+        for name, code in program.body:
+            body.line(f"{name} = {code}")
+        for i, (low, high) in enumerate(bounds_of(recipe)):
+            if low > -math.inf:
+                body.line(f"y{i} = maximum(y{i}, {body.number(low)})")
+            if high < math.inf:
+                body.line(f"y{i} = minimum(y{i}, {body.number(high)})")
+        within = [f"(abs(y{i}) <= bound)" for i in range(recipe.dim)]
+        body.line(f"sound = {' & '.join(['(x0 == x0)', *within])}")
+        for i in range(recipe.dim):
+            body.line(f"{body.at(f'x{i}')} = y{i} if sound else nan")
+        body.line("sound_lanes += 1 if sound else 0")
+    body.line("if sound_lanes != alive:")
+    with body.indented():
+        body.line("alive = sound_lanes")
+        body.line("for l in range(width):")
+        with body.indented():
+            body.line("if W[0, l] != W[0, l] and diverged[first + l] == -1:")
+            with body.indented():
+                body.line("diverged[first + l] = step + k + 1")

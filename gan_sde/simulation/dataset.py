@@ -1,0 +1,113 @@
+"""From merged results to a labelled data set with provenance."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from platform import machine, python_version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gan_sde.simulation.ensemble import Result, make_recipe
+from gan_sde.simulation.plan import Plan
+from gan_sde.simulation.statistics import unpack
+from gan_sde.symbolic.sde import SDE
+
+VERSIONS = ("numpy", "numba", "sympy", "scipy", "torch")
+
+
+def to_dataset(plan: Plan, result: Result, wall_time: float) -> xr.Dataset:
+    """Labelled results; see `gan_sde.simulate` for the variables."""
+    # variable-length strings: the only kind of text that the zarr format specifies
+    names = np.array([s.name for s in plan.game.parameters], dtype=object)
+    dim = plan.game.dim
+    time = np.concatenate([[0.0], np.cumsum(plan.rates)])[plan.checkpoints]
+    coords: dict[str, Any] = {"param": names}
+    variables: dict[str, Any] = {"diverged": ("trajectory", result.diverged)}
+    if result.moments is not None or result.path is not None:
+        coords |= {"step": plan.checkpoints, "time": ("step", time)}
+    if result.moments is not None:
+        moments = result.moments
+        # a checkpoint that no trajectory reached has no moments
+        seen = np.where(moments.count[:, None] > 0, moments.mean, np.nan)
+        mean, second = unpack(seen, dim)
+        mean_se, second_se = unpack(moments.standard_error(), dim)
+        coords["param_"] = names
+        variables |= {
+            "mean": (("step", "param"), mean),
+            "mean_se": (("step", "param"), mean_se),
+            "second_moment": (("step", "param", "param_"), second),
+            "second_moment_se": (("step", "param", "param_"), second_se),
+            "n": ("step", moments.count),
+        }
+    if result.final is not None:
+        variables["final"] = (("trajectory", "param"), result.final)
+    if result.path is not None:
+        variables["path"] = (("trajectory", "step", "param"), result.path)
+    return xr.Dataset(variables, coords, attrs=provenance(plan) | {"wall_time_seconds": float(wall_time)})
+
+
+def provenance(plan: Plan) -> dict[str, Any]:
+    """Everything that decides the numbers, as attributes that any store can hold."""
+    kind = f"sde of order {plan.process.order}" if plan.is_sde else "training"
+    rates = plan.rates
+    constant = bool((rates == rates[0]).all())
+    return {
+        "game": plan.game.name,
+        "algorithm": describe_algorithm(plan),
+        "process": kind,
+        "lr": float(rates[0]) if constant else f"schedule from {rates[0]:g} to {rates[-1]:g}",
+        "batch_size": float(plan.batch_size),
+        "steps": len(rates),
+        "trajectories": plan.trajectories,
+        "seed": str(plan.seed),
+        "integrator": plan.integrator if plan.is_sde else "none",
+        "substeps": plan.substeps,
+        "coupled": int(plan.couple),
+        "noise": int(plan.noise),
+        "backend": "array" if plan.in_arrays else plan.backend,
+        "dtype": plan.dtype,
+        "recipe": fingerprint(plan),
+        "versions": json.dumps(
+            {"gan-sde": version("gan-sde"), "python": python_version(), **{n: version(n) for n in VERSIONS}}
+        ),
+        "machine": machine(),
+    }
+
+
+def describe_algorithm(plan: Plan) -> str:
+    """Algorithm and per-player rates as text."""
+    training = plan.process.training if isinstance(plan.process, SDE) else plan.process
+    if training is None:
+        return "none"
+    rates = f", rates={dict(training.rates)}" if training.rates else ""
+    return f"{training.algorithm}{rates}"
+
+
+def fingerprint(plan: Plan) -> str:
+    """Hash of the whole simulation: two runs with equal hashes have equal numbers."""
+    digest = hashlib.sha256()
+    if plan.in_arrays:
+        game = plan.game
+        digest.update(f"{game.name} {game.dim} {sorted(game.values.items())} {describe_algorithm(plan)}".encode())
+        digest.update(repr(sorted((s.name, b) for s, b in game.bounds.items())).encode())
+        for law in game.data.values():
+            values = getattr(law, "values", None)
+            digest.update(repr(law).encode() if values is None else np.ascontiguousarray(values).tobytes())
+    else:
+        digest.update(make_recipe(plan).fingerprint.encode())
+    digest.update(plan.x0.tobytes() + plan.rates.tobytes() + plan.checkpoints.tobytes())
+    choices = (
+        plan.trajectories,
+        plan.batch_size,
+        plan.seed,
+        plan.stream,
+        plan.record,
+        plan.substeps,
+        plan.couple,
+    )
+    digest.update(repr((*choices, plan.noise, plan.backend, plan.dtype)).encode())
+    return digest.hexdigest()

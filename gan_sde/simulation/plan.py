@@ -1,0 +1,233 @@
+"""From the arguments of `simulate` to a checked plan: every mistake is named before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, inf
+from typing import Any
+
+import numpy as np
+
+from gan_sde.symbolic.game import Game
+from gan_sde.symbolic.integrators import INTEGRATORS
+from gan_sde.symbolic.sde import SDE
+from gan_sde.symbolic.training import Training
+from gan_sde.symbolic.validation import (
+    check_batch_size,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_positive,
+)
+
+TRAINING_STREAM, SDE_STREAM = 0, 1
+COUPLED_SUBSTEPS = 4
+RECORDS = ("moments", "final", "paths")
+Process = Training | SDE
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A simulation with every choice made.
+
+    Attributes
+    ----------
+    process
+        Training or SDE; its game has no free constants.
+    x0
+        Starts, ``(1, d)`` for all or one row a trajectory.
+    rates
+        Learning rate of each iteration, ``(steps,)``.
+    checkpoints
+        Iteration numbers at which moments are taken.
+    substeps
+        Integration sub-steps an iteration (1 for a training that is not coupled).
+    """
+
+    process: Process
+    x0: np.ndarray
+    rates: np.ndarray
+    trajectories: int
+    batch_size: float
+    seed: int
+    record: tuple[str, ...]
+    checkpoints: np.ndarray
+    substeps: int
+    integrator: str
+    couple: bool
+    noise: bool
+    backend: str
+    dtype: str
+
+    @property
+    def game(self) -> Game:
+        """Game of the process."""
+        return self.process.game
+
+    @property
+    def is_sde(self) -> bool:
+        """Whether the process is an SDE."""
+        return isinstance(self.process, SDE)
+
+    @property
+    def stream(self) -> int:
+        """Random stream; coupled runs share the training's."""
+        return SDE_STREAM if self.is_sde and not self.couple else TRAINING_STREAM
+
+    @property
+    def in_arrays(self) -> bool:
+        """Whether the game runs in its closed array form."""
+        return self.game.arrays is not None
+
+    def start(self, first: int, stop: int) -> np.ndarray:
+        """States ``(d, stop - first)`` at step 0 of a range of trajectories."""
+        rows = self.x0 if len(self.x0) == 1 else self.x0[first:stop]
+        return np.ascontiguousarray(np.broadcast_to(rows.T, (self.game.dim, stop - first)), dtype=self.dtype)
+
+
+def make_plan(
+    process: Process,
+    *,
+    x0: Any,
+    lr: Any,
+    steps: int,
+    trajectories: int,
+    batch_size: float,
+    seed: int,
+    record: Sequence[str],
+    every: int | None,
+    substeps: int | None,
+    integrator: str,
+    couple: bool,
+    noise: bool,
+    backend: str,
+    dtype: str,
+) -> Plan:
+    """Check and complete the arguments of `simulate`."""
+    if not isinstance(process, (Training, SDE)):
+        raise ValueError(f"process: expected a Training or its sde(), got {process!r}")
+    check_integer("steps", steps, 1)
+    check_integer("trajectories", trajectories, 1)
+    check_integer("seed", seed, 0, 2**64 - 1)
+    if every is not None:
+        check_integer("every", every, 1)
+    if substeps is not None:
+        check_integer("substeps", substeps, 1)
+    check_batch_size(batch_size)
+    check_choice("integrator", integrator, tuple(INTEGRATORS))
+    check_choice("backend", backend, ("auto", "cpu", "reference"))
+    check_choice("dtype", dtype, ("float64", "float32"))
+    check_flag("couple", couple)
+    check_flag("noise", noise)
+    records = (record,) if isinstance(record, str) else tuple(record)
+    for entry in records:
+        check_choice("record", entry, RECORDS)
+    process, rates = _rates(process, lr, steps)
+    process.game.refuse_free_symbols()
+    if process.game.arrays is not None:
+        _check_array_choices(process, couple, backend)
+    return Plan(
+        process=process,
+        x0=_starts(process.game, x0, trajectories),
+        rates=rates,
+        trajectories=int(trajectories),
+        batch_size=inf if batch_size == inf else int(batch_size),
+        seed=int(seed),
+        record=records,
+        checkpoints=_checkpoints(steps, every),
+        substeps=_substeps(process, substeps, integrator, couple, rates),
+        integrator=integrator,
+        couple=bool(couple),
+        noise=bool(noise) and batch_size != inf,
+        backend="cpu" if backend == "auto" else backend,
+        dtype=dtype,
+    )
+
+
+def _check_array_choices(process: Process, couple: bool, backend: str) -> None:
+    if isinstance(process, SDE):
+        raise ValueError(
+            f"process: expected a Training, since {process.game.name} of this dimension runs in array form; got an SDE"
+        )
+    if couple:
+        raise ValueError("couple: expected False for a game in array form, got True")
+    if backend == "reference":
+        raise ValueError("backend: expected 'auto' for a game in array form, got 'reference'")
+
+
+def _rates(process: Process, lr: Any, steps: int) -> tuple[Process, np.ndarray]:
+    """Learning rate of each iteration; per-player rates go into the process as multiples of the largest."""
+    if isinstance(lr, Mapping):
+        players = tuple(process.game.players)
+        if set(lr) != set(players):
+            raise ValueError(f"lr: expected a rate for each of {', '.join(players)}; got {dict(lr)!r}")
+        for player, value in lr.items():
+            check_positive(f"lr[{player}]", value)
+        largest = max(lr.values())
+        process = process.with_rates({player: lr[player] / largest for player in players})
+        return process, np.full(steps, float(largest))
+    if callable(lr):
+        lr = _called(lr, steps)
+    if np.ndim(lr) == 0:
+        check_positive("lr", lr)
+        return process, np.full(steps, float(lr))
+    rates = np.asarray(lr, dtype=float)
+    if rates.shape != (steps,):
+        raise ValueError(f"lr: expected one rate a step, shape ({steps},), got shape {rates.shape}")
+    bad = np.flatnonzero(~((rates >= 0) & np.isfinite(rates)))
+    if len(bad):
+        raise ValueError(f"lr: expected rates >= 0, got {rates[bad[0]]} at step {bad[0]}")
+    return process, rates
+
+
+def _called(schedule: Callable[[int], float], steps: int) -> np.ndarray:
+    return np.array([float(schedule(k)) for k in range(steps)])
+
+
+def _starts(game: Game, x0: Any, trajectories: int) -> np.ndarray:
+    names = ", ".join(s.name for s in game.parameters)
+    if x0 is None:
+        if game.x0 is None:
+            raise ValueError(f"x0: expected a start for {names}, got none (the game has no default start)")
+        return np.array([game.x0], dtype=float)
+    if isinstance(x0, Mapping):
+        checked = game.checked_start(x0)
+        return np.array([[checked[s.name] for s in game.parameters]])
+    try:
+        values = np.asarray(x0, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"x0: expected numbers for {names}, got {x0!r}") from error
+    rows = values[None, :] if values.ndim == 1 else values
+    if rows.ndim != 2 or rows.shape[1] != game.dim or rows.shape[0] not in (1, trajectories):
+        raise ValueError(
+            f"x0: expected shape ({game.dim},) or ({trajectories}, {game.dim}) in the order {names}, got {values.shape}"
+        )
+    if not np.isfinite(rows).all():
+        raise ValueError("x0: expected finite numbers, got a NaN or an infinity")
+    return rows
+
+
+def _checkpoints(steps: int, every: int | None) -> np.ndarray:
+    stride = every if every is not None else max(1, steps // 100)
+    numbers = np.arange(0, steps + 1, stride, dtype=np.int64)
+    return numbers if numbers[-1] == steps else np.append(numbers, steps)
+
+
+def _substeps(process: Process, substeps: int | None, integrator: str, couple: bool, rates: np.ndarray) -> int:
+    """Sub-steps that keep the integrator's own bias an order of magnitude below the SDE's modelling error.
+
+    The order-n SDE differs from the algorithm by terms of relative size ``lr^n``. With r sub-steps "weak2" errs by
+    ``(lr / r)^2`` and "euler" by ``lr / r``.
+    """
+    if substeps is not None:
+        if isinstance(process, Training) and not couple and substeps != 1:
+            raise ValueError(f"substeps: expected none for a training that is not coupled, got {substeps}")
+        return int(substeps)
+    if couple:
+        return COUPLED_SUBSTEPS
+    if isinstance(process, Training):
+        return 1
+    if integrator == "weak2":
+        return 2 if process.order == 1 else 4
+    return 16 if process.order == 1 else max(16, ceil(4 / float(rates.max() or 1.0)))

@@ -1,0 +1,1 @@
+"""Games, algorithms and SDEs in symbols; imports neither torch nor numba."""

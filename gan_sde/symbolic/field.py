@@ -1,0 +1,86 @@
+"""Vector field, Jacobian parts, equilibria and LaTeX of a game."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sympy import Dummy, Expr, ImmutableMatrix, Matrix, Symbol, simplify, solve
+from sympy import latex as to_latex
+
+if TYPE_CHECKING:
+    from gan_sde.symbolic.game import Game
+
+
+def own_gradients(losses: Mapping[str, Expr], players: Mapping[str, Sequence[Symbol]]) -> ImmutableMatrix:
+    """Stack the gradient of each player's loss in that player's own parameters, ``d x 1``."""
+    # sympy differentiates Abs of a plain symbol as of a complex number; stand-ins that are real avoid that
+    real = {s: Dummy(s.name, real=True) for loss in losses.values() for s in loss.free_symbols}
+    back = {stand_in: s for s, stand_in in real.items()}
+    return ImmutableMatrix(
+        [losses[p].xreplace(real).diff(real.get(s, s)).xreplace(back) for p, block in players.items() for s in block]
+    )
+
+
+def symmetric_part(matrix: ImmutableMatrix) -> ImmutableMatrix:
+    """Potential part ``(A + A^T) / 2`` (Balduzzi et al., ICML 2018)."""
+    return ImmutableMatrix((matrix + matrix.T) / 2)
+
+
+def antisymmetric_part(matrix: ImmutableMatrix) -> ImmutableMatrix:
+    """Hamiltonian part ``(A - A^T) / 2`` (Balduzzi et al., ICML 2018)."""
+    return ImmutableMatrix((matrix - matrix.T) / 2)
+
+
+def hamiltonian(field: ImmutableMatrix) -> Expr:
+    """``|F|^2 / 2``."""
+    return tidy(sum(f**2 for f in field) / 2)
+
+
+def tidy(expression: Expr) -> Expr:
+    """Expand polynomials and sums of quotients; leave other expressions as they are."""
+    return expression.expand() if expression.is_rational_function() else expression
+
+
+def equilibria(
+    field: ImmutableMatrix,
+    parameters: Sequence[Symbol],
+    known: Sequence[Mapping[Symbol, Expr]],
+    bounds: Mapping[Symbol, tuple[float, float]],
+) -> list[dict[Symbol, Expr]]:
+    """Zeros of the field; known ones are verified, and refused if the field does not vanish there."""
+    if known:
+        for point in known:
+            rest = field.subs(dict(point)).applyfunc(simplify)
+            if any(abs(r.evalf()) > 1e-9 if r.is_number else r != 0 for r in rest):
+                raise ValueError(f"known_equilibria: expected a zero of the field, got {dict(point)}")
+        candidates = [dict(point) for point in known]
+    else:
+        candidates = solve(list(field), list(parameters), dict=True)
+    return [point for point in candidates if _is_inside(point, bounds)]
+
+
+def _is_inside(point: Mapping[Symbol, Expr], bounds: Mapping[Symbol, tuple[float, float]]) -> bool:
+    """False where a coordinate is known to violate its bounds or to be complex; undecided counts as inside."""
+    for symbol, value in point.items():
+        if value.is_real is False:
+            return False
+        low, high = bounds.get(symbol, (None, None))
+        if low is not None and value.is_number and not low <= value <= high:
+            return False
+    return True
+
+
+def latex(game: Game) -> str:
+    """LaTeX of payoff or losses, field and Jacobian as an ``align*`` body."""
+    lines = []
+    if game.payoff is not None:
+        lines.append(rf"V &= {to_latex(game.payoff)}")
+    else:
+        lines += [rf"\ell_{{\mathrm{{{p}}}}} &= {to_latex(e)}" for p, e in game.losses.items()]
+    lines += [
+        rf"x &= {to_latex(Matrix(game.parameters).T)}^\top",
+        rf"F &= {to_latex(game.field)}",
+        rf"DF &= {to_latex(game.jacobian)}",
+    ]
+    return " \\\\\n".join(lines)

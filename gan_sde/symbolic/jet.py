@@ -1,0 +1,131 @@
+"""Power series in the learning rate, cut off after the second order.
+
+The SDE of an algorithm needs its update to second order in the learning rate only. Running the algorithm on series
+instead of on expressions keeps compositions (inner steps, look-ahead) small: nothing is composed and expanded that
+would be thrown away afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Expr, ImmutableMatrix, Integer, Symbol
+
+from gan_sde.symbolic.field import tidy
+from gan_sde.symbolic.game import Game
+from gan_sde.symbolic.oracle import AbstractOracle, Batch, SymbolicOracle
+
+ORDER = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Jet:
+    """``c_0 + c_1 eta + c_2 eta^2``; the coefficients are expressions (a scalar) or columns ``d x 1`` (a vector)."""
+
+    coefficients: tuple[Any, ...]
+
+    @staticmethod
+    def constant(value: Any) -> Jet:
+        """Series without eta."""
+        zero = value * 0
+        return Jet((value, *(zero for _ in range(ORDER))))
+
+    def __add__(self, other: Any) -> Jet:
+        other = _as_jet(other)
+        return Jet(tuple(a + b for a, b in zip(self.coefficients, other.coefficients, strict=True)))
+
+    def __mul__(self, other: Any) -> Jet:
+        left, right = self.coefficients, _as_jet(other).coefficients
+        return Jet(tuple(_sum(left[i] * right[n - i] for i in range(n + 1)) for n in range(ORDER + 1)))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Jet:
+        return self * -1
+
+    def __sub__(self, other: Any) -> Jet:
+        return self + _as_jet(other) * -1
+
+    def __rsub__(self, other: Any) -> Jet:
+        return _as_jet(other) - self
+
+    def __truediv__(self, other: Any) -> Jet:
+        return Jet(tuple(c / other for c in self.coefficients))
+
+
+ETA_JET = Jet((Integer(0), Integer(1), Integer(0)))
+"""The learning rate itself."""
+
+
+def _as_jet(value: Any) -> Jet:
+    return value if isinstance(value, Jet) else Jet.constant(value)
+
+
+def _sum(terms: Any) -> Any:
+    first, *rest = terms
+    for term in rest:
+        first = first + term
+    return first
+
+
+class JetOracle(AbstractOracle):
+    """Oracle over series: the same batches as a `SymbolicOracle`, fields expanded in the learning rate."""
+
+    def __init__(self, game: Game, symbolic: SymbolicOracle) -> None:
+        self._game, self._symbolic = game, symbolic
+        self._derivatives: dict[ImmutableMatrix, tuple[list[ImmutableMatrix], list[list[ImmutableMatrix]]]] = {}
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        return self._symbolic.players
+
+    def fresh(self) -> Batch:
+        return self._symbolic.fresh()
+
+    def F(self, x: Jet, batch: Batch) -> Jet:
+        return self._expand(self._symbolic.random_field(batch)[0], x)
+
+    def jvp(self, x: Jet, v: Jet, batch: Batch) -> Jet:
+        return self._expand(self._symbolic.random_field(batch)[1], x) * v
+
+    def vjp(self, x: Jet, v: Jet, batch: Batch) -> Jet:
+        return self._expand(self._symbolic.random_field(batch)[1].T, x) * v
+
+    def only(self, player: str, v: Jet) -> Jet:
+        return Jet(tuple(self._symbolic.only(player, c) for c in v.coefficients))
+
+    def _expand(self, matrix: ImmutableMatrix, x: Jet) -> Jet:
+        """Series of a matrix of expressions at ``x_0 + x_1 eta + x_2 eta^2``."""
+        base, first, second = x.coefficients
+        table = {s: e for s, e in zip(self._game.parameters, base, strict=True) if s != e}
+        zero = matrix * 0
+        if not any(first) and not any(second):
+            return Jet((_at(matrix, table), zero, zero))
+        gradients, hessians = self._differentiate(matrix)
+        moving = [k for k in range(len(first)) if first[k] != 0]
+        linear = _total((_at(gradients[k], table) * first[k] for k in moving), zero)
+        quadratic = _total((_at(gradients[k], table) * second[k] for k in range(len(second)) if second[k] != 0), zero)
+        for k in moving:
+            for n in moving:
+                quadratic += _at(hessians[k][n], table) * (first[k] * first[n]) / 2
+        return Jet((_at(matrix, table), linear.applyfunc(tidy), quadratic.applyfunc(tidy)))
+
+    def _differentiate(self, matrix: ImmutableMatrix) -> tuple[list[ImmutableMatrix], list[list[ImmutableMatrix]]]:
+        if matrix not in self._derivatives:
+            gradients = [matrix.diff(s) for s in self._game.parameters]
+            self._derivatives[matrix] = gradients, [[g.diff(s) for s in self._game.parameters] for g in gradients]
+        return self._derivatives[matrix]
+
+
+def _at(matrix: ImmutableMatrix, table: Mapping[Symbol, Expr]) -> ImmutableMatrix:
+    return matrix.xreplace(dict(table)) if table else matrix
+
+
+def _total(terms: Any, zero: ImmutableMatrix) -> ImmutableMatrix:
+    total = zero
+    for term in terms:
+        total = total + term
+    return total

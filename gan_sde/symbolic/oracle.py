@@ -1,0 +1,150 @@
+"""What an algorithm sees of a game: fields, Jacobian products and fresh batches, never the game itself.
+
+An algorithm is written once against `AbstractOracle`. Run over `SymbolicOracle` it yields the random update map from
+which the SDE and the fused kernel come; run over an array or tensor oracle it trains.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Expr, ImmutableMatrix, Symbol, zeros
+
+from gan_sde.symbolic.game import Game
+
+
+class AbstractOracle(ABC):
+    """Interface between an algorithm and a game.
+
+    ``x`` and all vectors are of the oracle's own kind: sympy columns ``d x 1``, or arrays ``(n, d)``.
+    """
+
+    @property
+    @abstractmethod
+    def players(self) -> tuple[str, ...]:
+        """Names of the players in state order (the maximiser of a zero-sum game first)."""
+
+    @abstractmethod
+    def fresh(self) -> Any:
+        """Return a new batch, independent of all earlier ones."""
+
+    @abstractmethod
+    def F(self, x: Any, batch: Any) -> Any:
+        """Field averaged over a batch."""
+
+    @abstractmethod
+    def jvp(self, x: Any, v: Any, batch: Any) -> Any:
+        """Jacobian of the batch field times ``v``."""
+
+    @abstractmethod
+    def vjp(self, x: Any, v: Any, batch: Any) -> Any:
+        """Transposed Jacobian of the batch field times ``v``."""
+
+    @abstractmethod
+    def only(self, player: str, v: Any) -> Any:
+        """``v`` with the blocks of all other players set to 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A symbolic batch: one symbol for the batch mean of each chaos function of the field."""
+
+    means: tuple[Symbol, ...]
+
+
+class SymbolicOracle(AbstractOracle):
+    """Oracle whose batches are symbols, so that running an algorithm derives its update.
+
+    Parameters
+    ----------
+    game
+        The game.
+
+    Notes
+    -----
+    A batch enters only through the means of the m chaos functions: the batch field is
+    ``F(x) + M(x) means`` exactly, and so is every derivative of it.
+    """
+
+    def __init__(self, game: Game) -> None:
+        self._game = game
+        self._matrices: dict[Batch, tuple[ImmutableMatrix, ImmutableMatrix]] = {}
+        self.batches: list[Batch] = []
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        return tuple(self._game.players)
+
+    def fresh(self) -> Batch:
+        number = len(self.batches)
+        batch = Batch(tuple(Symbol(f"xi_{number}_{k}__") for k in range(self._game.chaos.size)))
+        self.batches.append(batch)
+        return batch
+
+    def F(self, x: Any, batch: Batch) -> ImmutableMatrix:
+        return self._at(self.random_field(batch)[0], x)
+
+    def jvp(self, x: Any, v: Any, batch: Batch) -> ImmutableMatrix:
+        return self._at(self.random_field(batch)[1], x) * v
+
+    def vjp(self, x: Any, v: Any, batch: Batch) -> ImmutableMatrix:
+        return self._at(self.random_field(batch)[1], x).T * v
+
+    def only(self, player: str, v: Any) -> ImmutableMatrix:
+        own = set(self._game.players[player])
+        return ImmutableMatrix([e if s in own else 0 for s, e in zip(self._game.parameters, v, strict=True)])
+
+    def random_field(self, batch: Batch) -> tuple[ImmutableMatrix, ImmutableMatrix]:
+        """Batch field ``d x 1`` and its Jacobian ``d x d``, in the parameters and the batch means."""
+        if batch not in self._matrices:
+            game = self._game
+            noise = game.noise_modes * ImmutableMatrix(batch.means) if batch.means else zeros(game.dim, 1)
+            field = ImmutableMatrix(game.field + noise)
+            self._matrices[batch] = field, ImmutableMatrix(field.jacobian(game.parameters))
+        return self._matrices[batch]
+
+    def _at(self, matrix: ImmutableMatrix, x: Any) -> ImmutableMatrix:
+        table: Mapping[Symbol, Expr] = {s: e for s, e in zip(self._game.parameters, x, strict=True) if s != e}
+        return matrix.xreplace(dict(table)) if table else matrix
+
+
+class RatedOracle(AbstractOracle):
+    """Oracle of the rescaled field ``U F`` with one rate a player; its Jacobian is ``U J``."""
+
+    def __init__(self, oracle: AbstractOracle, rates: Mapping[str, Any]) -> None:
+        unknown = set(rates) - set(oracle.players)
+        if unknown:
+            raise ValueError(
+                f"rates: expected players {', '.join(oracle.players)}, got {', '.join(sorted(map(str, unknown)))}"
+            )
+        self._oracle = oracle
+        self._rates = {player: rates.get(player, 1) for player in oracle.players}
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        return self._oracle.players
+
+    def fresh(self) -> Any:
+        return self._oracle.fresh()
+
+    def F(self, x: Any, batch: Any) -> Any:
+        return self._scaled(self._oracle.F(x, batch))
+
+    def jvp(self, x: Any, v: Any, batch: Any) -> Any:
+        return self._scaled(self._oracle.jvp(x, v, batch))
+
+    def vjp(self, x: Any, v: Any, batch: Any) -> Any:
+        return self._oracle.vjp(x, self._scaled(v), batch)
+
+    def only(self, player: str, v: Any) -> Any:
+        return self._oracle.only(player, v)
+
+    def _scaled(self, v: Any) -> Any:
+        blocks = [self._rates[player] * self._oracle.only(player, v) for player in self.players]
+        total = blocks[0]
+        for block in blocks[1:]:
+            total = total + block
+        return total

@@ -1,0 +1,114 @@
+"""The recipe of one step of a process: what a kernel has to run, and nothing else.
+
+A recipe is the border between the symbolic half of the project and its kernels. It names the state, the
+random numbers that a step draws, and the next state as sympy expressions of both. A backend (numba, numpy,
+a GPU) turns a recipe into a stepper and never looks behind it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from sympy import Expr, Symbol, srepr
+
+RATE = Symbol("eta__", positive=True)
+"""Learning rate of the present iteration, and its physical duration."""
+SUBSTEP = Symbol("h__", positive=True)
+"""Physical duration of one integration sub-step, ``RATE / substeps`` (SDE recipes only)."""
+INVERSE_BATCH = Symbol("inverse_batch__", positive=True)
+"""One over the batch size; 0 for the deterministic limit."""
+
+
+@dataclass(frozen=True)
+class GaussianDraws:
+    """Random numbers of one SDE sub-step: standard normals, then fair signs (-1 or +1), all independent."""
+
+    normals: tuple[Symbol, ...]
+    signs: tuple[Symbol, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A finite data set: every sample draws one row, uniformly and with replacement.
+
+    Parameters
+    ----------
+    symbols
+        One symbol a column; features refer to the drawn row by them.
+    values
+        Array of shape ``(rows, columns)``, float64.
+    """
+
+    symbols: tuple[Symbol, ...]
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class BatchDraws:
+    """Random numbers of one training iteration: means of features over batches of independent samples.
+
+    Every batch holds ``batch_size`` samples. A sample consists of independent base variates: standard
+    ``normals``, ``uniforms`` on (0, 1) and one row of each of the ``tables``. ``features`` are functions of the
+    base variates, each with mean 0 and variance 1, mutually uncorrelated. The mean of ``features[k]`` over batch
+    ``b`` is bound to the symbol ``batches[b][k]``; where that is None the mean is not needed.
+    """
+
+    batches: tuple[tuple[Symbol | None, ...], ...]
+    features: tuple[Expr, ...]
+    normals: tuple[Symbol, ...] = ()
+    uniforms: tuple[Symbol, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """One step of a stochastic process as expressions.
+
+    Parameters
+    ----------
+    state
+        The d state symbols, in parameter order.
+    update
+        The d expressions of the next state, in terms of the state, the drawn symbols, ``RATE``, ``SUBSTEP``
+        (SDE recipes) and ``INVERSE_BATCH``. No other free symbol is allowed.
+    draws
+        The random numbers of one step.
+    bounds
+        Per state symbol ``(low, high)``, a projection applied after each step; infinite where free.
+    """
+
+    state: tuple[Symbol, ...]
+    update: tuple[Expr, ...]
+    draws: GaussianDraws | BatchDraws
+    bounds: tuple[tuple[float, float], ...] = field(default=())
+
+    @property
+    def dim(self) -> int:
+        """Number d of state variables."""
+        return len(self.state)
+
+    @property
+    def is_sde(self) -> bool:
+        """Whether the recipe is a sub-step of an SDE (otherwise an iteration of a training)."""
+        return isinstance(self.draws, GaussianDraws)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides the numbers; equal recipes in different processes agree on it."""
+        digest = hashlib.sha256()
+        digest.update(repr([srepr(s) for s in self.state]).encode())
+        digest.update(repr([srepr(e) for e in self.update]).encode())
+        digest.update(repr(self.bounds).encode())
+        if isinstance(self.draws, GaussianDraws):
+            digest.update(repr((self.draws.normals, self.draws.signs)).encode())
+        else:
+            draws = self.draws
+            digest.update(repr((draws.batches, draws.normals, draws.uniforms)).encode())
+            digest.update(repr([srepr(f) for f in draws.features]).encode())
+            for table in draws.tables:
+                digest.update(repr(table.symbols).encode())
+                digest.update(np.ascontiguousarray(table.values).tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,245 @@
+"""From the update of an algorithm to the SDE that approximates it weakly.
+
+For ``x' = x + eta (U_0 + eta U_1 + ...)`` the drift is ``b_0 + eta b_1`` with ``b_0 = E U_0`` and
+``b_1 = E U_1 - (D b_0) b_0 / 2``, and the covariance is ``eta Cov(U_0)``. The theorem for stochastic gradients is
+that of Li, Tai & E (arXiv 1511.06251; JMLR 20, 2019), for games that of Cao & Guo (arXiv 2006.02047); here the
+expansion is carried out on the update itself, so that it holds for any algorithm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
+
+from sympy import Expr, ImmutableMatrix, Integer, Rational, Symbol, cancel, sqrt
+from sympy import latex as to_latex
+
+from gan_sde.symbolic.field import tidy
+from gan_sde.symbolic.game import Game
+from gan_sde.symbolic.tensor_functions import TensorSDE
+from gan_sde.symbolic.update import BATCH_SIZE, ETA, Monomial, Update
+from gan_sde.symbolic.validation import check_batch_size, check_choice, check_positive
+
+
+@dataclass(frozen=True, eq=False)
+class SDE:
+    """Ito SDE ``dX = drift dt + diffusion dW`` on the clock ``t = lr x iterations``.
+
+    Parameters
+    ----------
+    game
+        The game that it came from (for names, start and bounds).
+    order
+        Order of the drift: 1 (``b_0``) or 2 (``b_0 + lr b_1``).
+    drift
+        ``d x 1``.
+    diffusion
+        ``d x m``, includes ``sqrt(lr / batch_size)``.
+    covariance
+        ``d x d``, exact in the batch size.
+    slots
+        Per diffusion column, the (batch, function) whose batch mean it multiplies; None with ``noise="exact"``.
+    training, options
+        The training that it was derived from, and how; None if it was made by hand.
+    lr, batch_size
+        The two symbols.
+    """
+
+    game: Game
+    order: int
+    drift: ImmutableMatrix
+    diffusion: ImmutableMatrix
+    covariance: ImmutableMatrix
+    slots: tuple[tuple[int, int], ...] | None = None
+    training: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    lr: Symbol = ETA
+    batch_size: Symbol = BATCH_SIZE
+
+    @property
+    def parameters(self) -> tuple[Symbol, ...]:
+        """State symbols."""
+        return self.game.parameters
+
+    @property
+    def dim(self) -> int:
+        """Number d of states."""
+        return len(self.parameters)
+
+    def latex(self) -> str:
+        """LaTeX of the SDE as an ``align*`` body."""
+        state = ImmutableMatrix(self.parameters)
+        return " \\\\\n".join(
+            [
+                rf"X &= {to_latex(state.T)}^\top, \qquad dX = b(X)\,dt + S(X)\,dW",
+                rf"b &= {to_latex(self.drift)}",
+                rf"S &= {to_latex(self.diffusion)}",
+            ]
+        )
+
+    def subs(self, mapping: dict | None = None, /, **values: float) -> SDE:
+        """Give values to free constants of the game; see `Game.subs`."""
+        game = self.game.subs(mapping, **values)
+        names = {str(k): v for k, v in {**(mapping or {}), **values}.items()}
+        table = {s: names[s.name] for s in self.game.free_symbols if s.name in names}
+        training = None if self.training is None else replace(self.training, game=game)
+        return replace(
+            self,
+            game=game,
+            training=training,
+            drift=self.drift.subs(table),
+            diffusion=self.diffusion.subs(table),
+            covariance=self.covariance.subs(table),
+        )
+
+    def with_rates(self, rates: Mapping[str, float]) -> SDE:
+        """Return the SDE of the same training with per-player rates."""
+        if self.training is None:
+            raise ValueError("lr: expected one rate for an SDE that was not derived from a training, got one a player")
+        return self.training.with_rates(rates).sde(**self.options)
+
+    def at(self, lr: float, batch_size: float) -> tuple[ImmutableMatrix, ImmutableMatrix]:
+        """Drift and diffusion at given rate and batch size (``math.inf``: the deterministic limit)."""
+        self.game.refuse_free_symbols()
+        check_positive("lr", lr)
+        check_batch_size(batch_size)
+        if batch_size == inf:
+            drift = self.drift.applyfunc(lambda e: e.limit(self.batch_size, inf) if e.has(self.batch_size) else e)
+            return drift.subs(self.lr, lr), ImmutableMatrix.zeros(self.dim, self.diffusion.cols)
+        table = {self.lr: lr, self.batch_size: batch_size}
+        return self.drift.subs(table), self.diffusion.subs(table)
+
+    def to_torchsde(self, *, lr: float, batch_size: float = 1) -> TensorSDE:
+        """Object that ``torchsde.sdeint`` takes; noise type "general", Ito, ``brownian_size`` columns.
+
+        Raises
+        ------
+        ValueError
+            If the game still has free constants, or ``lr`` or ``batch_size`` is not positive.
+        """
+        return TensorSDE(self.parameters, *self.at(lr, batch_size))
+
+
+def derive_sde(update: Update, *, order: int = 1, noise: str = "leading", diffusion_order: int = 1) -> SDE:
+    """Derive the SDE of an update.
+
+    Parameters
+    ----------
+    update
+        One iteration of an algorithm on a game.
+    order
+        Weak order aimed at, 1 or 2.
+    noise
+        ``"leading"``: the diffusion is the part of the update linear in the batch means, exact where the update has
+        no products of them and leading in 1/B otherwise; ``"exact"``: ``diffusion * diffusion.T`` equals
+        ``covariance`` for every batch size.
+    diffusion_order
+        2 adds the correction that makes the stationary covariance right to relative order lr^2 (affine fields with
+        additive noise).
+    """
+    for name, value, choices in (
+        ("order", order, (1, 2)),
+        ("noise", noise, ("leading", "exact")),
+        ("diffusion_order", diffusion_order, (1, 2)),
+    ):
+        check_choice(name, value, choices)
+    parameters = update.game.parameters
+    first = list(update.terms[0])
+    rows = update.polynomial(first)
+    b0 = update.mean(first)
+    drift = b0
+    if order == 2:
+        b1 = update.mean(list(update.terms[1])) - b0.jacobian(parameters) * b0 / 2
+        drift = b0 + ETA * b1
+    covariance = _covariance(update, rows)
+    modes = _linear_modes(rows, [(b, k) for b, batch in enumerate(update.batches) for k in range(len(batch.means))])
+    if diffusion_order == 2:
+        modes = _corrected_modes(update, modes, b0)
+        covariance = (modes.values * modes.values.T).applyfunc(tidy) / BATCH_SIZE
+    diffusion = modes.values * sqrt(ETA / BATCH_SIZE)
+    slots: tuple[tuple[int, int], ...] | None = modes.keys
+    if noise == "exact" and any(len(m) > 1 for row in rows for m in row):
+        diffusion, slots = _exact_factor(update, rows) * sqrt(ETA), None
+    return SDE(
+        game=update.game,
+        order=order,
+        drift=ImmutableMatrix(drift.applyfunc(tidy)),
+        diffusion=ImmutableMatrix(diffusion),
+        covariance=ImmutableMatrix((ETA * covariance).applyfunc(tidy)),
+        slots=slots,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Modes:
+    """Columns of a diffusion and the batch means that they belong to."""
+
+    values: ImmutableMatrix
+    keys: tuple[tuple[int, int], ...]
+
+
+def _linear_modes(rows: Sequence[dict[Monomial, Expr]], keys: Sequence[tuple[int, int]]) -> _Modes:
+    """Coefficients of the batch means, one column each, those that vanish left out."""
+    zero = Integer(0)
+    used = [key for key in keys if any(row.get((key,), zero) != 0 for row in rows)]
+    values = [[row.get((key,), zero) for key in used] for row in rows]
+    return _Modes(ImmutableMatrix(len(rows), len(used), [e for row in values for e in row]), tuple(used))
+
+
+def _corrected_modes(update: Update, modes: _Modes, b0: ImmutableMatrix) -> _Modes:
+    """``L + lr (K - D b_0 L / 2)`` with L, K the coefficients of the batch means in ``U_0`` and ``U_1``.
+
+    Over one iteration the SDE itself adds ``lr (J S + S J^T) / 2`` to the covariance, the algorithm adds
+    ``lr (K L^T + L K^T)``; the difference belongs into the diffusion.
+    """
+    rows = update.polynomial(list(update.terms[1]))
+    zero = Integer(0)
+    second = ImmutableMatrix([[row.get((key,), zero) for key in modes.keys] for row in rows])
+    jacobian = b0.jacobian(update.game.parameters)
+    values = modes.values + ETA * (second - jacobian * modes.values * Rational(1, 2))
+    return _Modes(ImmutableMatrix(values.applyfunc(tidy)), modes.keys)
+
+
+def _covariance(update: Update, rows: Sequence[dict[Monomial, Expr]]) -> ImmutableMatrix:
+    """Covariance of a vector of polynomials in the batch means, exact in B."""
+    d = len(rows)
+    entries = [[Integer(0)] * d for _ in range(d)]
+    covariances: dict[tuple[Monomial, Monomial], Expr] = {}
+    for i in range(d):
+        for j in range(i, d):
+            total: Expr = Integer(0)
+            for m, c in rows[i].items():
+                for n, e in rows[j].items():
+                    if m and n and {b for b, _ in m} & {b for b, _ in n}:
+                        key = (m, n) if m <= n else (n, m)
+                        if key not in covariances:
+                            covariances[key] = _monomial_covariance(update, *key)
+                        total += c * e * covariances[key]
+            entries[i][j] = entries[j][i] = tidy(total)
+    return ImmutableMatrix(entries)
+
+
+def _monomial_covariance(update: Update, m: Monomial, n: Monomial) -> Expr:
+    return (update.moment(tuple(sorted(m + n))) - update.moment(m) * update.moment(n)).expand()
+
+
+def _exact_factor(update: Update, rows: Sequence[dict[Monomial, Expr]]) -> ImmutableMatrix:
+    """Factor of the exact covariance: coefficients of the monomials times an LDL factor of their covariance."""
+    monomials = sorted({m for row in rows for m, c in row.items() if m and c != 0}, key=lambda m: (len(m), m))
+    size = len(monomials)
+    remaining = [[_monomial_covariance(update, m, n) for n in monomials] for m in monomials]
+    coefficients = ImmutableMatrix([[row.get(m, Integer(0)) for m in monomials] for row in rows])
+    columns = []
+    for j in range(size):
+        pivot = cancel(remaining[j][j])
+        if pivot == 0:
+            continue
+        column = [cancel(remaining[i][j] / pivot) for i in range(size)]
+        for i in range(size):
+            for k in range(size):
+                if column[i] != 0 and column[k] != 0:
+                    remaining[i][k] = cancel(remaining[i][k] - column[i] * pivot * column[k])
+        columns.append((coefficients * ImmutableMatrix(column)).applyfunc(tidy) * sqrt(pivot))
+    return ImmutableMatrix.hstack(*columns) if columns else ImmutableMatrix.zeros(len(rows), 0)

@@ -1,0 +1,116 @@
+"""A game and an algorithm together: a discrete stochastic process, and the SDEs that follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from sympy import ImmutableMatrix
+
+from gan_sde.symbolic.game import Game
+from gan_sde.symbolic.oracle import Batch
+from gan_sde.symbolic.recipe import RATE, BatchDraws, Recipe
+from gan_sde.symbolic.sde import SDE, derive_sde
+from gan_sde.symbolic.update import BATCH_SIZE, ETA, Update, derive_map, derive_update
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """An algorithm training a game.
+
+    Parameters
+    ----------
+    game
+        The game.
+    algorithm
+        One of ``gan_sde.algorithms``, or any object with ``step(oracle, x, eta)``.
+    rates
+        Per player, a multiple of the learning rate: the algorithm then sees the field ``U F``.
+    """
+
+    game: Game
+    algorithm: Any
+    rates: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.game, Game):
+            raise ValueError(f"game: expected a Game, got {self.game!r}; use gan_sde.games.get(name)")
+        if not callable(getattr(self.algorithm, "step", None)):
+            raise ValueError(
+                f"algorithm: expected an object with step(oracle, x, eta), got {self.algorithm!r}; "
+                "use gan_sde.algorithms.get(name)"
+            )
+        if not isinstance(self.rates, Mapping):
+            raise ValueError(f"rates: expected {{player: number}}, got {self.rates!r}")
+        # the SDE is printed and stored by name, so its own symbols must not be mistaken for the game's
+        for symbol in (*self.game.parameters, *self.game.free_symbols):
+            if symbol.name in (ETA.name, BATCH_SIZE.name):
+                raise ValueError(f"game: expected names other than {ETA} and {BATCH_SIZE}, got {symbol.name!r}")
+
+    @cached_property
+    def update(self) -> Update:
+        """One iteration expanded in the learning rate, in symbols."""
+        return derive_update(self.game, self.algorithm, self.rates)
+
+    @cached_property
+    def map(self) -> tuple[ImmutableMatrix, tuple[Batch, ...]]:
+        """One iteration in full, ``d x 1``, and the batches that it draws."""
+        return derive_map(self.game, self.algorithm, self.rates)
+
+    def sde(self, order: int = 1, *, noise: str = "leading", diffusion_order: int = 1) -> SDE:
+        """SDE that approximates the training to weak order ``order``; see `gan_sde.symbolic.sde.derive_sde`.
+
+        Parameters
+        ----------
+        order
+            1 or 2.
+        noise
+            ``"leading"`` or ``"exact"`` in 1/B, where the update has products of batch means.
+        diffusion_order
+            1, or 2 for the stationary-covariance correction.
+        """
+        options: dict[str, Any] = {"order": order, "noise": noise, "diffusion_order": diffusion_order}
+        return replace(derive_sde(self.update, **options), training=self, options=options)
+
+    def with_rates(self, rates: Mapping[str, float]) -> Training:
+        """Return the same training with per-player multiples of the learning rate, on top of those it has."""
+        players = self.game.players
+        return replace(self, rates={p: self.rates.get(p, 1) * rates.get(p, 1) for p in players})
+
+    @cached_property
+    def slots(self) -> tuple[tuple[int, int], ...]:
+        """Batch means that an iteration uses, as (batch, function), in the order in which a kernel draws them."""
+        update, batches = self.map
+        used = update.free_symbols
+        return tuple((b, k) for b, batch in enumerate(batches) for k, s in enumerate(batch.means) if s in used)
+
+    def recipe(self) -> Recipe:
+        """One iteration for a kernel; the game must have no free constants."""
+        self.game.refuse_free_symbols()
+        expansion = self.game.chaos
+        update, batches = self.map
+        used = set(self.slots)
+        draws = BatchDraws(
+            batches=tuple(
+                tuple(s if (b, k) in used else None for k, s in enumerate(batch.means))
+                for b, batch in enumerate(batches)
+            ),
+            features=expansion.functions,
+            normals=expansion.normals,
+            uniforms=expansion.uniforms,
+            tables=expansion.tables,
+        )
+        return Recipe(
+            state=self.game.parameters,
+            update=tuple(e.xreplace({ETA: RATE}) for e in update),
+            draws=draws,
+            bounds=state_bounds(self.game),
+        )
+
+
+def state_bounds(game: Game) -> tuple[tuple[float, float], ...]:
+    """Bounds of every parameter in state order, infinite where free."""
+    free = (float("-inf"), float("inf"))
+    return tuple(game.bounds.get(s, free) for s in game.parameters)
