@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from matplotlib.figure import Figure
-
-MODULES = (
-    "figures.papers.crossing_the_curl.trajectories",
-    "figures.papers.coupled_sdes.weak_order",
-    "figures.papers.coupled_sdes.stationary_law",
-    "figures.papers.coupled_sdes.fluctuation_dissipation",
-    "figures.papers.crossing_the_curl.mean_stage_rate",
-    "figures.papers.crossing_the_curl.real_data",
-)
-"""Modules that register claims, in the order in which they are run and shown."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +97,6 @@ def claim(name: str, *, title: str, source: str) -> Callable[[Callable[[Settings
     return register
 
 
-def claims() -> dict[str, Claim]:
-    """All claims by name, in the order of the report."""
-    for module in MODULES:
-        import_module(module)
+def registered() -> dict[str, Claim]:
+    """Claims registered so far, by name, in the order of registration."""
     return dict(_CLAIMS)

@@ -351,13 +351,10 @@ def test_built_wheel_holds_every_module(tmp_path, sources):
         names = archive.namelist()
     held = {name for name in names if name.endswith(".py")}
     expected = {
-        name.replace(".", "/") + ("/__init__.py" if source.is_package else ".py")
-        for name, source in sources.items()
+        name.replace(".", "/") + ("/__init__.py" if source.is_package else ".py") for name, source in sources.items()
     }
     assert held == expected
     tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == set(PACKAGES)
     found = origins(tmp_path / "installed")
-    assert {name: path.parents[1] for name, path in found.items()} == dict.fromkeys(
-        PACKAGES, tmp_path / "installed"
-    )
+    assert {name: path.parents[1] for name, path in found.items()} == dict.fromkeys(PACKAGES, tmp_path / "installed")

@@ -5,37 +5,31 @@ from __future__ import annotations
 import difflib
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
-
-from gan_sde.cli.progress import Progress
 
 
 def reproduce(arguments: Namespace) -> int:
     """Check the claims and write the report."""
-    return _report(arguments, "--only", arguments.only, arguments.data)
+    _check_folder(arguments.out)
+    if arguments.data is not None:
+        _check_data(arguments.data)
+    from figures import catalogue, report
+
+    _check_names("--only", arguments.only or (), list(catalogue.claims()))
+    return report.reproduce(only=arguments.only, data=arguments.data, out=Path(arguments.out), full=arguments.full)
 
 
 def figures(arguments: Namespace) -> int:
     """Draw figures, each with its claim."""
-    return _report(arguments, "NAME", arguments.names or None, None)
+    _check_folder(arguments.out)
+    from figures import catalogue, report
+
+    _check_names("NAME", arguments.names or (), list(catalogue.claims()))
+    return report.figures(names=arguments.names or None, out=Path(arguments.out), full=arguments.full)
 
 
-def _report(arguments: Namespace, argument: str, only: list[str] | None, data: str | None) -> int:
-    out = Path(arguments.out)
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"--out: expected a folder, got the file {arguments.out!r}")
-    if data is not None:
-        _check_data(data)
-    from figures import registry, report
-
-    for name in only or ():
-        _check_name(argument, name, list(registry.claims()))
-    progress = Progress("reproduce")
-    try:
-        result: Any = report.reproduce(only=only, data=data, out=out, full=arguments.full, progress=progress)
-    finally:
-        progress.clear()
-    return result if isinstance(result, int) else int(result.status)
+def _check_folder(out: str) -> None:
+    if Path(out).exists() and not Path(out).is_dir():
+        raise ValueError(f"--out: expected a folder, got the file {out!r}")
 
 
 def _check_data(path: str) -> None:
@@ -47,8 +41,9 @@ def _check_data(path: str) -> None:
         raise ValueError(f"--data: {error}") from error
 
 
-def _check_name(argument: str, name: str, known: list[str]) -> None:
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"{argument}: expected one of {', '.join(known)}; got {name!r}{hint}")
+def _check_names(argument: str, names: list[str] | tuple[str, ...], known: list[str]) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(f"{argument}: expected one of {', '.join(known)}; got {name!r}{hint}")

@@ -73,9 +73,7 @@ def _packed(n: int, values: np.ndarray | None, minimum_scale: float) -> Game:
     name = "{}_{}{}" if n < 10 else "{}_{}_{}"  # beyond 9, W_111 would be ambiguous
     packed_w = [Symbol(name.format("W", i + 1, j + 1)) for i, j in upper]
     packed_a = [Symbol(name.format("A", i + 1, j + 1)) for i, j in lower]
-    w, b, u, z, mu, ys = (
-        [Symbol(f"{base}_{i + 1}") for i in range(n)] for base in ("w", "b", "u", "z", "mu", "y")
-    )
+    w, b, u, z, mu, ys = ([Symbol(f"{base}_{i + 1}") for i in range(n)] for base in ("w", "b", "u", "z", "mu", "y"))
     quadratic, scale, factor = Matrix.zeros(n, n), Matrix.zeros(n, n), Matrix.zeros(n, n)
     for (i, j), s in zip(upper, packed_w, strict=True):
         quadratic[i, j] = quadratic[j, i] = s

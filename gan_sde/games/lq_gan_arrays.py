@@ -108,17 +108,13 @@ class LQGANArrays(AbstractArrayGame):
         mean = _apply(point.scale, batch.latent_mean) + point.shift
         cross = point.scale @ batch.latent_second + _outer(point.shift, batch.latent_mean)
         second = cross @ _t(point.scale) + _outer(mean, point.shift)
-        return self._join(
-            second - batch.data_second, mean - batch.data_mean, *self._generator(point, point, batch)
-        )
+        return self._join(second - batch.data_second, mean - batch.data_mean, *self._generator(point, point, batch))
 
     def jvp(self, x: np.ndarray, v: np.ndarray, batch: Moments) -> np.ndarray:
         point, direction = self._unpack(x), self._unpack(v)
         by_phi = self._generator(direction, point, batch)
         by_theta = self._curvature(point, direction, batch)
-        return self._join(
-            *self._mismatch(point, direction, batch), by_phi[0] + by_theta[0], by_phi[1] + by_theta[1]
-        )
+        return self._join(*self._mismatch(point, direction, batch), by_phi[0] + by_theta[0], by_phi[1] + by_theta[1])
 
     def vjp(self, x: np.ndarray, v: np.ndarray, batch: Moments) -> np.ndarray:
         point, direction = self._unpack(x), self._unpack(v)
@@ -161,9 +157,7 @@ class LQGANArrays(AbstractArrayGame):
     def _join(self, second: np.ndarray, mean: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
         # an off-diagonal W_ij stands at two places of the symmetric matrix, so its gradient counts twice
         weight = np.where(self._upper[0] == self._upper[1], 1.0, 2.0)
-        return np.concatenate(
-            [second[..., *self._upper] * weight, mean, scale[..., *self._lower], shift], axis=-1
-        )
+        return np.concatenate([second[..., *self._upper] * weight, mean, scale[..., *self._lower], shift], axis=-1)
 
 
 def _moments(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -45,9 +45,7 @@ def quadratic(
             raise ValueError("covariance: expected none beside samples (they carry their own noise)")
         values = np.asarray(samples, dtype=float)
         if values.ndim != 2 or values.shape[1] != 5:
-            raise ValueError(
-                f"samples: expected rows (a, lam, c, p, q), got an array of shape {values.shape}"
-            )
+            raise ValueError(f"samples: expected rows (a, lam, c, p, q), got an array of shape {values.shape}")
         law = Empirical(values)
         return Game.zero_sum(payoff + p * theta + q * omega, data={(a, lam, c, p, q): law}, **common)
     noise, defaults = _noise(omega, theta, p, q, covariance)
@@ -66,9 +64,7 @@ def _noise(
         raise ValueError(f"covariance: expected a symmetric 2 x 2 matrix, got {matrix.tolist()}")
     values, vectors = np.linalg.eigh(matrix)
     if values[0] < -1e-12 * max(1.0, values[-1]):
-        raise ValueError(
-            f"covariance: expected a positive semidefinite matrix, got eigenvalue {values[0]:.4g}"
-        )
+        raise ValueError(f"covariance: expected a positive semidefinite matrix, got eigenvalue {values[0]:.4g}")
     # gradients are of each player's own loss, so the maximiser's noise enters the payoff with a minus
     factor = np.linalg.qr((vectors * np.sqrt(np.clip(values, 0, None))).T)[1].T
     draws = (p, q)

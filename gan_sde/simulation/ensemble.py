@@ -21,7 +21,7 @@ from gan_sde.symbolic.sde import SDE
 from gan_sde.symbolic.training import Training
 
 BLOCK = 1024
-ARRAY_BLOCK = 64
+ARRAY_BLOCK = 32
 
 
 @dataclass(frozen=True, eq=False)

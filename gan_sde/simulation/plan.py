@@ -83,7 +83,7 @@ class Plan:
     def start(self, first: int, stop: int) -> np.ndarray:
         """States ``(d, stop - first)`` at step 0 of a range of trajectories."""
         rows = self.x0 if len(self.x0) == 1 else self.x0[first:stop]
-        return np.ascontiguousarray(np.broadcast_to(rows.T, (self.game.dim, stop - first)), dtype=self.dtype)
+        return np.array(np.broadcast_to(rows.T, (self.game.dim, stop - first)), dtype=self.dtype, order="C")
 
 
 def make_plan(

@@ -216,7 +216,8 @@ def _covariance(update: Update, rows: Sequence[dict[Monomial, Expr]]) -> Immutab
                         key = (m, n) if m <= n else (n, m)
                         if key not in covariances:
                             covariances[key] = _monomial_covariance(update, *key)
-                        total += c * e * covariances[key]
+                        if covariances[key] != 0:
+                            total += c * e * covariances[key]
             entries[i][j] = entries[j][i] = tidy(total)
     return ImmutableMatrix(entries)
 

@@ -16,7 +16,6 @@ import xarray as xr
 
 import gan_sde as gs
 from gan_sde.cli import main
-from gan_sde.cli.progress import Progress
 from gan_sde.cli.summary import final_covariance, summarise
 
 GAME = """
@@ -205,18 +204,6 @@ def test_a_run_where_all_diverged_is_summarised(capsys):
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-def test_progress_is_silent_unless_a_terminal_watches():
-    quiet, terminal = io.StringIO(), _Terminal()
-    for stream in (quiet, terminal):
-        progress = Progress("work", stream)
-        progress(5, 10)
-        progress(10, 10)
-        progress.clear()
-    assert quiet.getvalue() == ""
-    assert "100%" in terminal.getvalue() and "left" in terminal.getvalue()
-    assert terminal.getvalue().endswith("\r")
 
 
 @pytest.mark.slow

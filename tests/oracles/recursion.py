@@ -55,9 +55,7 @@ class AffineRecursion:
         return null_moments(self.operator - np.eye(len(self.operator)))
 
 
-def discrete_recursion(
-    samples: AffineSamples, scheme: Scheme, *, lr: float, batch_size: float
-) -> AffineRecursion:
+def discrete_recursion(samples: AffineSamples, scheme: Scheme, *, lr: float, batch_size: float) -> AffineRecursion:
     """One iteration of ``scheme`` on batches drawn with replacement; ``batch_size`` may be infinite."""
     operators = []
     for stage in scheme.stages:

@@ -62,9 +62,7 @@ class AffineSamples:
         return np.einsum("s,sij,skl->ikjl", self.weights, scaled, scaled).reshape(size, size)
 
 
-def finite_sum_game(
-    samples: Sequence[Sequence[float]], order: tuple[str, str] = ("omega", "theta")
-) -> AffineSamples:
+def finite_sum_game(samples: Sequence[Sequence[float]], order: tuple[str, str] = ("omega", "theta")) -> AffineSamples:
     """Zero-sum game ``J_s = a theta^2/2 + l theta omega - c omega^2/2 + p theta + q omega``.
 
     ``samples`` has rows ``(a, l, c, p, q)``; theta descends, omega ascends. ``order`` is the order of the

@@ -46,9 +46,7 @@ def _rates(samples: AffineSamples, rates: Mapping[str, float] | None) -> dict[st
     return vectors
 
 
-def simultaneous(
-    samples: AffineSamples, batches: str = "shared", rates: Mapping[str, float] | None = None
-) -> Scheme:
+def simultaneous(samples: AffineSamples, batches: str = "shared", rates: Mapping[str, float] | None = None) -> Scheme:
     """All players at once, at the old state, on one ``"shared"`` batch or on ``"independent"`` ones."""
     players = tuple(_rates(samples, rates).values())
     if batches not in ("shared", "independent"):

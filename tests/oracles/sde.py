@@ -95,9 +95,7 @@ def sde_moments(
     noise: str = "own",
 ) -> Moments:
     """Exact moments at ``time`` of the SDE that `derive_sde` describes."""
-    return derive_sde(samples, scheme, order=order, lr=lr, batch_size=batch_size, noise=noise).moments(
-        z0, time
-    )
+    return derive_sde(samples, scheme, order=order, lr=lr, batch_size=batch_size, noise=noise).moments(z0, time)
 
 
 def sde_stationary(

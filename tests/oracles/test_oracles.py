@@ -96,10 +96,7 @@ def test_weighted_samples_equal_enumeration():
 @pytest.mark.parametrize(("left", "right"), list(itertools.combinations(SCHEMES, 2)))
 def test_enumeration_tells_the_schemes_apart(left, right):
     """Negative control: at the tolerance of the tests above no two schemes are the same."""
-    moments = [
-        discrete_moments(GAME, SCHEMES[name], lr=0.3, batch_size=2, steps=2, z0=START)
-        for name in (left, right)
-    ]
+    moments = [discrete_moments(GAME, SCHEMES[name], lr=0.3, batch_size=2, steps=2, z0=START) for name in (left, right)]
     assert largest_error(*moments) > 1e-4
 
 
@@ -215,9 +212,7 @@ def test_sde_moments_equal_integrated_moment_equations(name):
 
 def test_noise_kinds_keep_the_variances_of_the_scheme():
     scheme, setting = SCHEMES["inner-steps"], {"order": 1, "lr": 0.1, "batch_size": 4}
-    own, block, full = (
-        derive_sde(GAME, scheme, noise=kind, **setting).noise for kind in ("own", "block", "full")
-    )
+    own, block, full = (derive_sde(GAME, scheme, noise=kind, **setting).noise for kind in ("own", "block", "full"))
     np.testing.assert_allclose(own, block, rtol=0, atol=1e-16)
     diagonal = [0, 4]  # the entries (omega, omega) and (theta, theta) of a 3 x 3 matrix
     np.testing.assert_allclose(full[diagonal], own[diagonal], rtol=0, atol=1e-16)
@@ -247,9 +242,7 @@ def test_correction_of_inner_steps_in_closed_form(inner):
     """b1 = -1/2 Db0 b0 + (-K u_t u_o H_to g_o ; K (K-1)/2 u_o^2 H_oo g_o), minimiser's part first."""
     a, l, c, p, q = np.mean(DATA, axis=0)  # noqa: E741
     u_t, u_o = 0.8, 0.5
-    scheme = alternating(
-        GAME, ("omega", "theta"), inner_steps={"omega": inner}, rates={"theta": u_t, "omega": u_o}
-    )
+    scheme = alternating(GAME, ("omega", "theta"), inner_steps={"omega": inner}, rates={"theta": u_t, "omega": u_o})
     g_theta, g_omega = np.array([l, a, p]), np.array([-c, l, q])
     b0 = np.array([inner * u_o * g_omega, -u_t * g_theta])
     extra = np.array([inner * (inner - 1) / 2 * u_o**2 * -c * g_omega, -inner * u_t * u_o * l * g_omega])
@@ -277,9 +270,7 @@ def test_stationary_variance_of_one_quadratic():
     unit = lr * s2 / batch_size
     assert discrete_stationary(game, scheme, **setting).second == pytest.approx(unit / (h * (2 - lr * h)))
     assert sde_stationary(game, scheme, order=1, **setting).second == pytest.approx(unit / (2 * h))
-    assert sde_stationary(game, scheme, order=2, **setting).second == pytest.approx(
-        unit / (2 * h * (1 + lr * h / 2))
-    )
+    assert sde_stationary(game, scheme, order=2, **setting).second == pytest.approx(unit / (2 * h * (1 + lr * h / 2)))
 
 
 def test_invariant_covariance_of_the_quadratic_game():

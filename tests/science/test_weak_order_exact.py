@@ -69,9 +69,7 @@ class Row:
     def errors(self) -> list[float]:
         errors = []
         for lr in LRS:
-            sde = derive_sde(
-                GAME, self.derived_from, order=self.order, lr=lr, batch_size=BATCH_SIZE, noise=self.noise
-            )
+            sde = derive_sde(GAME, self.derived_from, order=self.order, lr=lr, batch_size=BATCH_SIZE, noise=self.noise)
             errors.append(error_at_end(self.scheme, sde, lr, means_only=self.means_only))
         return errors
 

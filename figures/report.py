@@ -1,0 +1,202 @@
+"""The main job: run every claim, print the table, write the report and its figures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from figures import catalogue
+from figures.folder import Folder
+from figures.page import page
+from figures.progress import Announcer
+from figures.provenance import provenance
+from figures.registry import Claim, Settings
+from figures.result import Result, verdict
+from figures.style import style
+from figures.table import layout, measured_text
+
+Progress = Callable[[int, int], None]
+
+
+def reproduce(
+    only: Sequence[str] | str | None = None,
+    data: str | Path | None = None,
+    out: str | Path = "results",
+    full: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> int:
+    """Check the claims and write ``report.json``, ``report.html`` and one PNG a claim.
+
+    Parameters
+    ----------
+    only
+        Names of claims; default all.
+    data
+        A CSV or NPY file of measurements in place of the bundled ones.
+    out
+        Folder of the results; made if it is not there. Files appear in it only once all of them are complete.
+    full
+        Publication size.
+    seed
+        Seed of every simulation.
+    progress
+        Called as ``progress(done, total)`` before and after every claim; default a line a claim on standard error, if
+        that is a terminal.
+
+    Returns
+    -------
+    int
+        0, or 1 if a claim failed. A claim that raises has failed; the others still run.
+
+    Raises
+    ------
+    ValueError
+        Before anything runs: for a name that is no claim, data that is no file, a folder that cannot be written.
+    """
+    claims, settings = _checked(only, data, full, seed)
+    with Folder(out) as folder:
+        began = perf_counter()
+        results = list(_run(claims, settings, folder, progress))
+        facts = provenance(settings, perf_counter() - began)
+        folder.write("report.html", page(results, facts, folder.images()).encode())
+        folder.write_json("report.json", {"claims": [_entry(r) for r in results], "provenance": facts})
+    _say(_text(results, Path(out)))
+    return int(not all(result.passed for result in results))
+
+
+def figures(
+    names: Sequence[str] | str | None = None,
+    out: str | Path = "results",
+    full: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> int:
+    """Draw the figures of claims and write nothing else; see `reproduce`.
+
+    Returns
+    -------
+    int
+        0, or 1 if a figure could not be drawn; what a figure says of its claim does not matter here.
+    """
+    claims, settings = _checked(names, None, full, seed)
+    with Folder(out) as folder:
+        results = list(_run(claims, settings, folder, progress))
+    for result in results:
+        _say(str(Path(out) / result.picture) if result.picture else f"{result.claim.name}: {result.error}")
+    return int(not all(result.picture for result in results))
+
+
+# -------------------------------------------------------------------- before the run
+
+
+def _checked(
+    only: Sequence[str] | str | None, data: str | Path | None, full: bool, seed: int
+) -> tuple[list[Claim], Settings]:
+    known = catalogue.claims()
+    names = list(known) if only is None else [only] if isinstance(only, str) else list(only)
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        what = ", ".join(map(repr, unknown)) or "none"
+        raise ValueError(f"only: expected claims among {', '.join(known)}; got {what}")
+    if data is not None and not Path(data).is_file():
+        raise ValueError(f"data: expected a CSV or NPY file, got {str(data)!r}, which is no file")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
+        raise ValueError(f"seed: expected an integer from 0 to 2^64 - 1, got {seed!r}")
+    settings = Settings(full=bool(full), seed=seed, data=None if data is None else Path(data))
+    return [claim for name, claim in known.items() if name in names], settings
+
+
+# -------------------------------------------------------------------- the run
+
+
+def _run(claims: Sequence[Claim], settings: Settings, folder: Folder, progress: Progress | None) -> Iterator[Result]:
+    announcer = Announcer(len(claims), progress)
+    for number, claim in enumerate(claims):
+        announcer.begin(number, claim.name)
+        yield _run_one(claim, settings, folder)
+    announcer.end()
+
+
+def _run_one(claim: Claim, settings: Settings, folder: Folder) -> Result:
+    """Run a claim; whatever goes wrong inside it is its own failure, a full disk is the report's."""
+    began, outcome, picture, error = perf_counter(), None, None, ""
+    try:
+        with style():
+            outcome = claim.run(settings)
+            picture = f"{claim.name}.png"
+            image = _png(outcome.figure)
+    except Exception as caught:
+        picture, error = None, _one_line(caught)
+    else:
+        folder.write(picture, image)
+    return Result(claim, outcome, error, picture, perf_counter() - began)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=160)
+    return buffer.getvalue()
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+
+
+# -------------------------------------------------------------------- after the run
+
+
+def _entry(result: Result) -> dict[str, Any]:
+    head, outcome = result.headline, result.outcome
+    return {
+        "name": result.claim.name,
+        "title": result.claim.title,
+        "source": result.claim.source,
+        "check": head.name,
+        "predicted": head.predicted,
+        "measured": head.measured,
+        "interval": head.interval,
+        "verdict": verdict(result.passed),
+        "figure": result.picture,
+        "caption": outcome.caption if outcome else None,
+        "error": result.error or None,
+        "seconds": round(result.seconds, 2),
+        "checks": [
+            {
+                "name": check.name,
+                "predicted": check.predicted,
+                "measured": check.measured,
+                "interval": check.interval,
+                "verdict": verdict(check.passed),
+            }
+            for check in (outcome.checks if outcome else ())
+        ],
+    }
+
+
+def _text(results: Sequence[Result], out: Path) -> str:
+    rows = []
+    for result in results:
+        error = "" if result.outcome and not result.error else result.headline.measured
+        rows.append((result.claim.name, result.claim.source, "", str(error), verdict(result.passed)))
+        for check in result.outcome.checks if result.outcome else ():
+            measured = measured_text(check.measured, check.interval)
+            rows.append((f"  {check.name}", "", check.predicted, measured, verdict(check.passed)))
+    held = sum(result.passed for result in results)
+    return f"{layout(rows)}\n\n{held} of {len(results)} claims hold. Report: {out / 'report.html'}"
+
+
+def _say(text: str) -> None:
+    """Print, also where standard output knows only ASCII."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.replace("±", "+-").replace("·", "-").encode(encoding, "replace").decode(encoding)
+    print(text)

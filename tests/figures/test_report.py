@@ -1,0 +1,227 @@
+"""The report: what it writes, what it refuses, and that no half of it ever appears."""
+
+import io
+import json
+import os
+import re
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+import pytest
+
+from figures import catalogue, registry, report
+from figures.progress import Announcer
+from figures.registry import Check, Outcome
+from figures.style import new_figure, style
+from figures.table import WIDTH, layout, measured_text
+
+
+def outcome(*passed: bool, caption: str = "What <was> done.") -> Outcome:
+    figure, axes = new_figure()
+    axes[0, 0].plot([0, 1], [0, 1])
+    checks = [
+        Check(f"check {i}", "1", np.float64(1.01), (np.float64(0.98), 1.04), np.bool_(p)) for i, p in enumerate(passed)
+    ]
+    return Outcome(figure, tuple(checks), caption)
+
+
+@dataclass
+class Claims:
+    """A registry of claims made for a test, and the settings that they were run with."""
+
+    runs: dict
+    seen: list
+
+    def listed(self):
+        def recorded(run):
+            return lambda settings: (self.seen.append(settings), run(settings))[1]
+
+        return {n: registry.Claim(n, f"Title of {n}", "Paper, 1", recorded(run)) for n, run in self.runs.items()}
+
+
+@pytest.fixture
+def claims(monkeypatch):
+    def crash(settings):
+        raise RuntimeError("the simulation\nblew up")
+
+    made = Claims({"good": lambda s: outcome(True, True), "bad": lambda s: outcome(True, False), "crash": crash}, [])
+    monkeypatch.setattr(catalogue, "claims", made.listed)
+    return made
+
+
+def read(folder):
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_all_claims_hold(claims, tmp_path, capsys):
+    assert report.reproduce(only=["good"], out=tmp_path / "a" / "b", seed=3, full=True) == 0
+    folder = tmp_path / "a" / "b"
+    assert sorted(os.listdir(folder)) == ["good.png", "report.html", "report.json"]
+    (entry,) = read(folder)["claims"]
+    assert {k: entry[k] for k in ("name", "source", "predicted", "measured", "interval", "verdict", "figure")} == {
+        "name": "good", "source": "Paper, 1", "predicted": "1", "measured": 1.01, "interval": [0.98, 1.04],
+        "verdict": "passed", "figure": "good.png",
+    }  # fmt: skip
+    facts = read(folder)["provenance"]
+    assert facts["seed"] == 3 and facts["size"] == "full" and facts["versions"]["numpy"] == np.__version__
+    assert claims.seen[0].seed == 3 and claims.seen[0].full
+    printed = capsys.readouterr()
+    assert "1 of 1 claims hold" in printed.out and "1.010 ± 0.030" in printed.out
+    assert printed.err == ""  # no terminal, no progress
+
+
+def test_a_failed_check_fails_the_claim_and_stands_for_it(claims, tmp_path, capsys):
+    assert report.reproduce(only="bad", out=tmp_path) == 1
+    (entry,) = read(tmp_path)["claims"]
+    assert entry["verdict"] == "failed" and entry["check"] == "check 1"
+    assert [c["verdict"] for c in entry["checks"]] == ["passed", "failed"]
+    assert "0 of 1 claims hold" in capsys.readouterr().out
+
+
+def test_a_claim_that_raises_has_failed_and_the_others_still_run(claims, tmp_path, capsys):
+    assert report.reproduce(out=tmp_path) == 1
+    entries = {e["name"]: e for e in read(tmp_path)["claims"]}
+    assert [entries[n]["verdict"] for n in ("good", "bad", "crash")] == ["passed", "failed", "failed"]
+    assert entries["crash"]["error"] == "RuntimeError: the simulation blew up"
+    assert entries["crash"]["figure"] is None and not (tmp_path / "crash.png").exists()
+    assert "RuntimeError" in capsys.readouterr().out
+
+
+def test_nothing_checked_is_no_pass(claims, tmp_path):
+    claims.runs["empty"] = lambda s: outcome()
+    assert report.reproduce(only=["empty"], out=tmp_path) == 1
+    assert read(tmp_path)["claims"][0]["measured"] == "nothing was checked"
+
+
+def test_html_needs_no_other_file_and_escapes(claims, tmp_path):
+    report.reproduce(out=tmp_path)
+    html = (tmp_path / "report.html").read_text()
+    assert "What &lt;was&gt; done." in html and "<was>" not in html
+    assert not re.search(r"(src|href)=\"(?!data:|#)", html)
+    assert html.count("data:image/png;base64,") == 2
+    assert "✗ failed" in html and "✓ passed" in html  # readable without colour
+
+
+@pytest.mark.parametrize("only", [["good", "nonsense"], "nonsense", []])
+def test_unknown_claims_are_refused_before_anything_runs(claims, tmp_path, only):
+    with pytest.raises(ValueError, match=r"^only: expected claims among good, bad, crash; got [^\n]+$"):
+        report.reproduce(only=only, out=tmp_path / "new")
+    assert not claims.seen and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("arguments, name", [({"data": "no/such.csv"}, "data"), ({"seed": -1}, "seed")])
+def test_bad_arguments_are_refused(claims, tmp_path, arguments, name):
+    with pytest.raises(ValueError, match=f"^{name}: expected [^\n]+$"):
+        report.reproduce(out=tmp_path, **arguments)
+    assert not claims.seen
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_folder_that_cannot_be_written_is_refused_first(claims, tmp_path, place):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(ValueError, match=r"^out: expected a folder that can be written, got [^\n]+$"):
+        report.reproduce(out=tmp_path / place)
+    assert not claims.seen and (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
+def test_a_read_only_folder_is_refused_first(claims, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(ValueError, match=r"^out: expected a folder that can be written"):
+        report.reproduce(out=tmp_path / "locked")
+    assert not claims.seen
+
+
+def test_an_interrupted_run_leaves_the_last_report_whole(claims, tmp_path):
+    report.reproduce(only=["good"], out=tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+
+    def interrupt(settings):
+        raise KeyboardInterrupt
+
+    claims.runs["bad"] = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        report.reproduce(out=tmp_path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    with pytest.raises(KeyboardInterrupt):
+        report.reproduce(out=tmp_path / "new" / "deep")
+    assert not (tmp_path / "new").exists()
+
+
+def test_figures_writes_only_pictures(claims, tmp_path, capsys):
+    assert report.figures(["bad"], out=tmp_path) == 0  # drawn, whatever it says of its claim
+    assert os.listdir(tmp_path) == ["bad.png"]
+    assert report.figures(["crash"], out=tmp_path) == 1
+    assert "RuntimeError" in capsys.readouterr().out
+
+
+def test_pictures_are_large_enough_and_settings_stay_as_they_were(claims, tmp_path):
+    before = dict(matplotlib.rcParams)
+    report.reproduce(only=["good"], out=tmp_path)
+    assert dict(matplotlib.rcParams) == before
+    header = (tmp_path / "good.png").read_bytes()[:24]
+    assert int.from_bytes(header[16:20], "big") >= 9 * 150
+    with style():
+        assert matplotlib.rcParams["savefig.dpi"] >= 150
+
+
+def test_numbers_beyond_json_are_text(claims, tmp_path):
+    def endless(settings):
+        made = outcome(True)
+        return Outcome(made.figure, (Check("c", "inf", np.inf, (1.0, np.inf), True),), "")
+
+    claims.runs["endless"] = endless
+    report.reproduce(only=["endless"], out=tmp_path)
+    assert read(tmp_path)["claims"][0]["interval"] == [1.0, "inf"]
+
+
+def test_ascii_output(claims, tmp_path, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stream)
+    report.reproduce(only=["good"], out=tmp_path)
+    stream.flush()
+    assert b"1.010 +- 0.030" in stream.buffer.getvalue()
+
+
+# -------------------------------------------------------------------- table and progress
+
+
+def test_table_fits_and_loses_no_word():
+    long = "a rather long statement about the stationary covariance of a game " * 3
+    rows = [("claim", long, "", "", "failed"), ("  " + long, "", "0.1 " * 20, "1.000 ± 0.001", "passed")]
+    text = layout(rows)
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert sorted(text.split()).count("covariance") == 6
+    assert all(len(line.split()) for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "measured, interval, text",
+    [
+        (1.0, None, "1"), ("1/k", None, "1/k"), (np.nan, (0.0, 1.0), "nan [0, 1]"), (1.0, (1.0, 1.0), "1 [1, 1]"),
+        (2.0, (1.5, np.inf), "2 [1.5, inf]"), (1234567.0, (1234000.0, 1235134.0), "1234567 ± 567"),
+        (8.53e-4, (8.49e-4, 8.57e-4), "0.0008530 ± 0.0000040"), (3e-12, (2e-12, 4e-12), "3e-12 ± 1e-12"),
+    ],
+)  # fmt: skip
+def test_measured_text(measured, interval, text):
+    assert measured_text(measured, interval) == text
+
+
+def test_progress_on_a_terminal():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal, calls = Terminal(), []
+    announcer = Announcer(2, stream=terminal)
+    announcer.begin(0, "one")
+    announcer.begin(1, "two")
+    announcer.end()
+    first, second = terminal.getvalue().splitlines()
+    assert first.startswith("claim 1 of 2: one") and "left" in second
+    called = Announcer(2, lambda *numbers: calls.append(numbers), terminal)
+    called.begin(1, "two")
+    called.end()
+    assert calls == [(1, 2), (2, 2)]
