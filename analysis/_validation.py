@@ -24,6 +24,8 @@ def real_array(name: str, value: ArrayLike, ndims: tuple[int, ...] | None = None
     """Return `value` as a float64 array, NaN and infinities allowed."""
     try:
         raw = np.asarray(value)
+        if raw.dtype.kind == "O" and not any(isinstance(entry, str | bytes) for entry in raw.flat):
+            raw = raw.astype(np.float64)  # exact numbers, such as the entries of a symbolic matrix
         if raw.dtype.kind not in "biuf":
             raise TypeError
     except (TypeError, ValueError):
