@@ -1,8 +1,8 @@
 """Weak order of the integrators, exactly: E f(x') against the stochastic Taylor expansion of the SDE.
 
-For every monomial f up to degree 2, ``E f(X_h) = f + h L f + h^2 L^2 f / 2 + O(h^3)`` with the generator L. One step of
-a scheme of weak order n has to agree with it up to h^n. Expectations over normals and signs are taken in closed form at a
-rational point, so there is no statistical error.
+For every monomial f up to degree 2, ``E f(X_h) = f + h L f + h^2 L^2 f / 2 + O(h^3)`` with the generator L. One step
+of a scheme of weak order n has to agree with it up to h^n. Expectations over normals and signs are taken in closed
+form at a rational point, so there is no statistical error.
 """
 
 from functools import reduce

@@ -164,6 +164,7 @@ def _gap_panel(axis: Axes, gaps: Gaps, scheme: str) -> None:
                 color=colour, markerfacecolor=face, zorder=3, elinewidth=1,
             )  # fmt: skip
     axis.set(xlabel="learning rate lr", xlim=(0, grid[-1]))
+    axis.locator_params(axis="x", nbins=5)
 
 
 def _z_panel(axis: Axes, gaps: Gaps) -> None:
