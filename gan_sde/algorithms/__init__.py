@@ -6,21 +6,35 @@ from collections.abc import Callable
 from typing import Any
 
 from gan_sde.algorithms.algorithm import AbstractAlgorithm as AbstractAlgorithm
+from gan_sde.algorithms.competitive import Competitive as Competitive
 from gan_sde.algorithms.consensus import Consensus as Consensus
 from gan_sde.algorithms.crossing_the_curl import CrossingTheCurl as CrossingTheCurl
 from gan_sde.algorithms.extragradient import Extragradient as Extragradient
+from gan_sde.algorithms.gradient_regularised import GradientRegularised as GradientRegularised
+from gan_sde.algorithms.hamiltonian import Hamiltonian as Hamiltonian
+from gan_sde.algorithms.linear_family import LinearFamily as LinearFamily
+from gan_sde.algorithms.lola import LOLA as LOLA
 from gan_sde.algorithms.rate import Fixed as Fixed
 from gan_sde.algorithms.rate import MultipleOfEta as MultipleOfEta
 from gan_sde.algorithms.registry import get as get
 from gan_sde.algorithms.registry import names as names
 from gan_sde.algorithms.registry import register as register
 from gan_sde.algorithms.sgda import SGDA as SGDA
+from gan_sde.algorithms.symplectic_adjustment import SymplecticAdjustment as SymplecticAdjustment
+from gan_sde.algorithms.unrolled import Unrolled as Unrolled
 
 _BUILT_IN: dict[str, Callable[..., Any]] = {
+    "competitive": Competitive,
     "consensus": Consensus,
     "crossing-the-curl": CrossingTheCurl,
     "extragradient": Extragradient,
+    "gradient-regularised": GradientRegularised,
+    "hamiltonian": Hamiltonian,
+    "linear-family": LinearFamily,
+    "lola": LOLA,
     "sgda": SGDA,
+    "symplectic-adjustment": SymplecticAdjustment,
+    "unrolled": Unrolled,
 }
 for _name, _factory in _BUILT_IN.items():
     register(_name, _factory)

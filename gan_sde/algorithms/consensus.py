@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gan_sde.algorithms.algorithm import AbstractAlgorithm
+from gan_sde.algorithms.products import second_batch
 from gan_sde.symbolic.oracle import AbstractOracle
 from gan_sde.symbolic.validation import check_choice
 
@@ -33,5 +34,5 @@ class Consensus(AbstractAlgorithm):
         """One iteration."""
         batch = oracle.fresh()
         field = oracle.F(x, batch)
-        other = batch if self.batches == "shared" else oracle.fresh()
+        other = second_batch(oracle, batch, self.batches)
         return x - eta * (field + self.weight * oracle.vjp(x, field, other))

@@ -20,6 +20,8 @@ class AbstractArrayGame(ABC):
     """Number d of parameters."""
     blocks: Mapping[str, slice]
     """Columns of each player, in state order."""
+    is_zero_sum: bool
+    """Whether the game has one payoff."""
     normals: int
     """Standard normals a sample."""
     rows: int | None

@@ -60,6 +60,7 @@ class LQGANArrays(AbstractArrayGame):
         set_ = object.__setattr__
         set_(self, "dim", 2 * (s + n))
         set_(self, "blocks", {"discriminator": slice(0, s + n), "generator": slice(s + n, 2 * (s + n))})
+        set_(self, "is_zero_sum", True)
         set_(self, "normals", n if self.data is not None else 2 * n)
         set_(self, "rows", None if self.data is None else len(self.data))
         set_(self, "_upper", np.triu_indices(n))

@@ -84,6 +84,10 @@ class ArrayOracle(AbstractOracle):
     def players(self) -> tuple[str, ...]:
         return tuple(self._game.blocks)
 
+    @property
+    def is_zero_sum(self) -> bool:
+        return self._game.is_zero_sum
+
     def fresh(self) -> Any:
         self._batches += 1
         return self._sampler.batch(self._batches - 1, *self._where)

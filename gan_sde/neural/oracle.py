@@ -72,6 +72,10 @@ class TensorOracle(AbstractOracle):
     def players(self) -> tuple[str, ...]:
         return tuple(self._game.players)
 
+    @property
+    def is_zero_sum(self) -> bool:
+        return self._game.payoff is not None
+
     def fresh(self) -> TensorBatch:
         batch: dict[Symbol, torch.Tensor] = {}
         for key, law in self._game.data.items():

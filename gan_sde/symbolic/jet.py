@@ -82,6 +82,10 @@ class JetOracle(AbstractOracle):
     def players(self) -> tuple[str, ...]:
         return self._symbolic.players
 
+    @property
+    def is_zero_sum(self) -> bool:
+        return self._symbolic.is_zero_sum
+
     def fresh(self) -> Batch:
         return self._symbolic.fresh()
 

@@ -27,6 +27,11 @@ class AbstractOracle(ABC):
     def players(self) -> tuple[str, ...]:
         """Names of the players in state order (the maximiser of a zero-sum game first)."""
 
+    @property
+    @abstractmethod
+    def is_zero_sum(self) -> bool:
+        """Whether the game has one payoff, which the first player maximises and the second minimises."""
+
     @abstractmethod
     def fresh(self) -> Any:
         """Return a new batch, independent of all earlier ones."""
@@ -78,6 +83,10 @@ class SymbolicOracle(AbstractOracle):
     def players(self) -> tuple[str, ...]:
         return tuple(self._game.players)
 
+    @property
+    def is_zero_sum(self) -> bool:
+        return self._game.payoff is not None
+
     def fresh(self) -> Batch:
         number = len(self.batches)
         batch = Batch(tuple(Symbol(f"xi_{number}_{k}__") for k in range(self._game.chaos.size)))
@@ -126,6 +135,10 @@ class RatedOracle(AbstractOracle):
     @property
     def players(self) -> tuple[str, ...]:
         return self._oracle.players
+
+    @property
+    def is_zero_sum(self) -> bool:
+        return self._oracle.is_zero_sum
 
     def fresh(self) -> Any:
         return self._oracle.fresh()

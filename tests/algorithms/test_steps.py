@@ -18,6 +18,7 @@ class Bilinear(AbstractOracle):
     """
 
     players = ("up", "down")
+    is_zero_sum = True
 
     def __init__(self):
         self.drawn = 0
@@ -63,6 +64,19 @@ CASES = [
     # (J^T F - J F)/2 with J on batch 1: J F = [[1, -1], [1, 0]] (-2, 1) = (-3, -2); ((-1, 2) - (-3, -2))/2 = (1, 2)
     ("crossing-the-curl", {}, (1 - 0.1 * 1, 2 - 0.1 * 2), 2),
     ("crossing-the-curl", {"batches": "shared"}, (0.9, 1.8), 1),
+    # J^T F = (-1, 2) and J F = (-3, -2) with J on batch 1, as above
+    ("hamiltonian", {}, (1.1, 1.8), 2),
+    ("linear-family", {"alpha": 1, "beta": 2, "gamma": 3}, (1 - 0.1 * (-2 - 2 + 9), 2 - 0.1 * (1 + 4 + 6)), 2),
+    ("symplectic-adjustment", {"weight": 2}, (1 - 0.1 * (-2 + 2), 2 - 0.1 * (1 + 4)), 2),
+    # 2 J^T (F_up, 0) = 2 [[1, 1], [-1, 0]] (-2, 0) = (-4, 4), the lower block is 4
+    ("gradient-regularised", {"weight": 0.5}, (1.2, 2 - 0.1 * (1 + 0.5 * 4)), 2),
+    # off-diagonal J^T F = [[0, 1], [-1, 0]] (-2, 1) = (1, 2)
+    ("lola", {"rate": gs.algorithms.Fixed(0.5)}, (1 - 0.1 * (-2 + 0.5), 2 - 0.1 * (1 + 1)), 2),
+    # d = -0.1 (F + J_off d): (0.2, -0.1), then -0.1 ((-2, 1) + (0.1, 0.2)) = (0.19, -0.12)
+    ("competitive", {"iterations": 1}, (1.19, 1.88), 2),
+    # look-ahead of up on batch 1: F_up = -2 + 1, to 1 + 0.1; there F_down on batch 2 is 1.1 + 2, and
+    # lambda = -F_up on batch 3 = -(-2 + 3) = -1; J (lambda, 0) on batch 4 = (-4, -1): down's block -1
+    ("unrolled", {}, (1.2, 2 - 0.1 * (3.1 + 0.1 * -1)), 5),
 ]
 
 
@@ -83,7 +97,8 @@ def game():
 @pytest.mark.parametrize("name", gs.algorithms.names())
 def test_protocol(name, game):
     """No move at rate 0; series and full map agree; a step is of the state's shape."""
-    exact = {"weight": Rational(1, 10)} if name == "consensus" else {}  # 0.1 is not 1/10
+    weighted = name in ("consensus", "gradient-regularised")
+    exact = {"weight": Rational(1, 10)} if weighted else {}  # 0.1 is not 1/10
     algorithm = gs.algorithms.get(name, **exact)
     update, _ = derive_map(game, algorithm)
     assert update.subs(ETA, 0) == ImmutableMatrix([omega, theta])
@@ -118,7 +133,7 @@ def test_rates_scale_the_field_and_its_jacobian(game):
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda g: gs.algorithms.get("sgd"), "algorithm: expected one of consensus, crossing-the-curl"),
+        (lambda g: gs.algorithms.get("sgd"), "algorithm: expected one of competitive, consensus"),
         (lambda g: gs.algorithms.get("sgda", speed=1), "algorithm sgda: expected options order"),
         (lambda g: gs.algorithms.get("sgda", order="both"), "order: expected 'simultaneous' or 'alternating'"),
         (lambda g: gs.algorithms.get("sgda", first="d"), "order: expected 'alternating' with first"),

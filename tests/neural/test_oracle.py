@@ -66,8 +66,11 @@ def chaos_means(game, batch):
     return np.linalg.lstsq(np.concatenate(rows), np.concatenate(values), rcond=None)[0]
 
 
-@pytest.mark.parametrize("name", gs.algorithms.names())
-@pytest.mark.parametrize("kind", GAMES)
+ZERO_SUM_ONLY = ("gradient-regularised", "lola", "unrolled")
+CASES = [(k, n) for k in GAMES for n in gs.algorithms.names() if k != "mixed" or n not in ZERO_SUM_ONLY]
+
+
+@pytest.mark.parametrize("kind, name", CASES)
 def test_tensor_step_equals_symbolic_update(kind, name):
     game, algorithm = GAMES[kind](), gs.algorithms.get(name)
     oracle = Recording(game, batch_size=6, width=1, generator=torch.Generator().manual_seed(1))
