@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtr
 
 from analysis._validation import Array, count, covariance_matrix, finite_array, probability, real_array
 from analysis.chains import MANY_CHAINS, effective_sample_size, mean_estimate, split_rhat
@@ -205,7 +205,7 @@ def compare_covariance(measure: InvariantMeasure, predicted: ArrayLike, *, level
     """
     d = len(measure.mean.value)
     target = covariance_matrix("predicted", finite_array("predicted", predicted, (2,)), d)
-    return _compare(measure.covariance, target, np.triu_indices(d), level)
+    return _compare(measure.covariance, target, np.triu_indices(d), level, len(measure.samples))
 
 
 def compare_mean(measure: InvariantMeasure, predicted: ArrayLike, *, level: float = 0.95) -> Comparison:
@@ -213,16 +213,18 @@ def compare_mean(measure: InvariantMeasure, predicted: ArrayLike, *, level: floa
     target = finite_array("predicted", predicted, (1,))
     if target.shape != measure.mean.value.shape:
         raise ValueError(f"predicted: expected shape {measure.mean.value.shape}, got {target.shape}")
-    return _compare(measure.mean, target, (np.arange(len(target)),), level)
+    return _compare(measure.mean, target, (np.arange(len(target)),), level, len(measure.samples))
 
 
 def _compare(
-    estimate: Estimate[Array], target: Array, entries: tuple[NDArray[np.intp], ...], level: float
+    estimate: Estimate[Array], target: Array, entries: tuple[NDArray[np.intp], ...], level: float, chains: int
 ) -> Comparison:
     gap, floor = estimate.value - target, 1e-13 * np.max(np.abs(target), initial=1e-300)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(np.abs(gap) <= floor, 0.0, gap / estimate.se)
-    p_value = bonferroni(2 * ndtr(-np.abs(z[entries])))
+    # from many chains the error is estimated from the chains alone, with as many degrees of freedom less one
+    tail = stdtr(chains - 1, -np.abs(z[entries])) if chains >= MANY_CHAINS else ndtr(-np.abs(z[entries]))
+    p_value = bonferroni(2 * tail)
     return Comparison(z, p_value, level, passes(p_value, level))
 
 

@@ -28,13 +28,14 @@ ALLOWED = {
     "algorithms": {"symbolic"},
     "kernels": MATHEMATICS,
     "simulation": MATHEMATICS | {"kernels"},
+    "staged": MATHEMATICS | {"kernels"},
     "neural": MATHEMATICS | {"kernels", "analysis"},
-    "facade": MATHEMATICS | {"kernels", "simulation", "neural"},
+    "facade": MATHEMATICS | {"kernels", "simulation", "staged", "neural"},
     "analysis": set(),
-    "figures": MATHEMATICS | {"kernels", "simulation", "neural", "facade", "analysis"},
-    "cli": MATHEMATICS | {"kernels", "simulation", "neural", "facade", "analysis", "figures"},
+    "figures": MATHEMATICS | {"kernels", "simulation", "staged", "neural", "facade", "analysis"},
+    "cli": MATHEMATICS | {"kernels", "simulation", "staged", "neural", "facade", "analysis", "figures"},
 }
-SUBPACKAGES = ("symbolic", "games", "algorithms", "kernels", "simulation", "neural", "cli")
+SUBPACKAGES = ("symbolic", "games", "algorithms", "kernels", "simulation", "staged", "neural", "cli")
 OUTSIDE = ("tests", "benchmarks", "docs")  # no package needs them
 
 # Distributions beyond the standard library; layers that are not named are free.

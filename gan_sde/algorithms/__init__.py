@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gan_sde.algorithms.adam import Adam as Adam
+from gan_sde.algorithms.alex_gda import AlexGDA as AlexGDA
 from gan_sde.algorithms.algorithm import AbstractAlgorithm as AbstractAlgorithm
+from gan_sde.algorithms.algorithm import AbstractMemoryAlgorithm as AbstractMemoryAlgorithm
+from gan_sde.algorithms.averaging import Averaging as Averaging
 from gan_sde.algorithms.competitive import Competitive as Competitive
 from gan_sde.algorithms.consensus import Consensus as Consensus
 from gan_sde.algorithms.crossing_the_curl import CrossingTheCurl as CrossingTheCurl
@@ -14,6 +18,9 @@ from gan_sde.algorithms.gradient_regularised import GradientRegularised as Gradi
 from gan_sde.algorithms.hamiltonian import Hamiltonian as Hamiltonian
 from gan_sde.algorithms.linear_family import LinearFamily as LinearFamily
 from gan_sde.algorithms.lola import LOLA as LOLA
+from gan_sde.algorithms.momentum import Momentum as Momentum
+from gan_sde.algorithms.optimistic import Optimistic as Optimistic
+from gan_sde.algorithms.past_extragradient import PastExtragradient as PastExtragradient
 from gan_sde.algorithms.rate import Fixed as Fixed
 from gan_sde.algorithms.rate import MultipleOfEta as MultipleOfEta
 from gan_sde.algorithms.registry import get as get
@@ -24,6 +31,9 @@ from gan_sde.algorithms.symplectic_adjustment import SymplecticAdjustment as Sym
 from gan_sde.algorithms.unrolled import Unrolled as Unrolled
 
 _BUILT_IN: dict[str, Callable[..., Any]] = {
+    "adam": Adam,
+    "alex-gda": AlexGDA,
+    "averaging": Averaging,
     "competitive": Competitive,
     "consensus": Consensus,
     "crossing-the-curl": CrossingTheCurl,
@@ -32,6 +42,9 @@ _BUILT_IN: dict[str, Callable[..., Any]] = {
     "hamiltonian": Hamiltonian,
     "linear-family": LinearFamily,
     "lola": LOLA,
+    "momentum": Momentum,
+    "optimistic": Optimistic,
+    "past-extragradient": PastExtragradient,
     "sgda": SGDA,
     "symplectic-adjustment": SymplecticAdjustment,
     "unrolled": Unrolled,

@@ -8,7 +8,7 @@ from typing import Any
 from gan_sde.algorithms.algorithm import AbstractAlgorithm
 from gan_sde.algorithms.products import second_batch
 from gan_sde.symbolic.oracle import AbstractOracle
-from gan_sde.symbolic.validation import check_choice
+from gan_sde.symbolic.validation import check_choice, check_number
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Consensus(AbstractAlgorithm):
     batches: str = "independent"
 
     def __post_init__(self) -> None:
+        check_number("weight", self.weight)
         check_choice("batches", self.batches, ("shared", "independent"))
 
     def step(self, oracle: AbstractOracle, x: Any, eta: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from gan_sde.algorithms.algorithm import AbstractAlgorithm
 from gan_sde.algorithms.products import second_batch
 from gan_sde.symbolic.oracle import AbstractOracle
-from gan_sde.symbolic.validation import check_choice
+from gan_sde.symbolic.validation import check_choice, check_number
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class LinearFamily(AbstractAlgorithm):
     batches: str = "independent"
 
     def __post_init__(self) -> None:
+        for name in ("alpha", "beta", "gamma"):
+            check_number(name, getattr(self, name))
         check_choice("batches", self.batches, ("shared", "independent"))
         if not (self.alpha or self.beta or self.gamma):
             raise ValueError("alpha: expected a weight other than 0 among alpha, beta, gamma, got none")

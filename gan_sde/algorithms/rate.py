@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
+
+from gan_sde.symbolic.validation import check_number, shown
 
 
 class Rate(ABC):
@@ -22,6 +23,9 @@ class MultipleOfEta(Rate):
 
     factor: Any
 
+    def __post_init__(self) -> None:
+        check_number("MultipleOfEta factor", self.factor)
+
     def at(self, eta: Any) -> Any:
         """``factor * eta``."""
         return self.factor * eta
@@ -33,6 +37,9 @@ class Fixed(Rate):
 
     value: Any
 
+    def __post_init__(self) -> None:
+        check_number("Fixed value", self.value)
+
     def at(self, eta: Any) -> Any:
         """``value``."""
         return self.value
@@ -42,6 +49,9 @@ def as_rate(name: str, value: Rate | float) -> Rate:
     """Read a plain number as a multiple of the learning rate."""
     if isinstance(value, Rate):
         return value
-    if isinstance(value, Real) and not isinstance(value, bool):
+    try:
         return MultipleOfEta(value)
-    raise ValueError(f"{name}: expected a number (a multiple of the learning rate) or Fixed(value), got {value!r}")
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: expected a number (a multiple of the learning rate) or Fixed(value), got {shown(value)}"
+        ) from error

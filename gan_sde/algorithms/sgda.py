@@ -10,7 +10,7 @@ from typing import Any
 
 from gan_sde.algorithms.algorithm import AbstractAlgorithm
 from gan_sde.symbolic.oracle import AbstractOracle
-from gan_sde.symbolic.validation import check_choice
+from gan_sde.symbolic.validation import check_choice, check_integer, check_number, shown
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SGDA(AbstractAlgorithm):
     inner_steps
         Alternating only: steps of each player in one iteration, default 1.
     rates
-        Multiples of the learning rate by player, default 1.
+        Positive multiples of the learning rate by player, default 1.
     """
 
     order: str = "simultaneous"
@@ -47,10 +47,11 @@ class SGDA(AbstractAlgorithm):
             raise ValueError("batches: expected the default when alternating (each move has a fresh batch)")
         for argument, value in (("inner_steps", self.inner_steps), ("rates", self.rates)):
             if not isinstance(value, Mapping):
-                raise ValueError(f"{argument}: expected {{player: number}}, got {value!r}")
+                raise ValueError(f"{argument}: expected {{player: number}}, got {shown(value)}")
         for player, n in self.inner_steps.items():
-            if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-                raise ValueError(f"inner_steps[{player!r}]: expected an integer >= 1, got {n!r}")
+            check_integer(f"inner_steps[{player!r}]", n, 1)
+        for player, rate in self.rates.items():
+            check_number(f"rates[{player!r}]", rate, positive=True)
 
     def step(self, oracle: AbstractOracle, x: Any, eta: Any) -> Any:
         """One iteration; with inner steps, one round of all players."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 from sympy import Matrix, Symbol, symbols
 
 from gan_sde.symbolic.distributions import Normal
 from gan_sde.symbolic.game import Game
+from gan_sde.symbolic.validation import check_flag, check_integer
+
+MAX_DIM = 1000
+"""Largest dimension that is written down in symbols (seconds)."""
 
 
 def bilinear(dim: int = 1, noise: bool = True) -> Game:
@@ -15,7 +18,7 @@ def bilinear(dim: int = 1, noise: bool = True) -> Game:
     Parameters
     ----------
     dim
-        Dimension of each player.
+        Dimension of each player, at most `MAX_DIM`.
     noise
         Whether each gradient coordinate carries independent normal noise of standard deviation ``sigma``.
 
@@ -24,8 +27,8 @@ def bilinear(dim: int = 1, noise: bool = True) -> Game:
     Simultaneous descent multiplies the distance by ``sqrt(1 + lr^2 lam^2)`` a step whatever the rate; the
     alternating method conserves a quadratic form (theory of Hamiltonian splitting).
     """
-    if not isinstance(dim, (int, np.integer)) or isinstance(dim, bool) or dim < 1:
-        raise ValueError(f"dim: expected an integer >= 1, got {dim!r}")
+    check_integer("dim", dim, 1, MAX_DIM)
+    check_flag("noise", noise)
     lam, sigma = symbols("lam sigma")
     names = [""] if dim == 1 else [f"_{i + 1}" for i in range(dim)]
     omega, theta, p, q = ([Symbol(base + n) for n in names] for base in ("omega", "theta", "p", "q"))

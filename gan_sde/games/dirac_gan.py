@@ -6,7 +6,7 @@ from sympy import Integer, Symbol, exp, log, symbols
 
 from gan_sde.symbolic.distributions import Normal
 from gan_sde.symbolic.game import Game
-from gan_sde.symbolic.validation import check_choice
+from gan_sde.symbolic.validation import check_choice, check_flag
 
 
 def dirac_gan(loss: str = "jensen-shannon", penalty: bool = False, noise: bool = False) -> Game:
@@ -26,6 +26,8 @@ def dirac_gan(loss: str = "jensen-shannon", penalty: bool = False, noise: bool =
     The flow of the unpenalised game conserves ``psi^2 + theta^2``; simultaneous descent spirals out.
     """
     check_choice("loss", loss, ("jensen-shannon", "wasserstein"))
+    check_flag("penalty", penalty)
+    check_flag("noise", noise)
     psi, theta, p, q = symbols("psi theta p q")
     t = psi * theta
     payoff = t if loss == "wasserstein" else -log(1 + exp(-t)) - log(Integer(2))

@@ -10,8 +10,13 @@ from sympy import Expr, Integer, Matrix, Symbol, symbols
 from gan_sde.games.lq_gan_arrays import LQGANArrays
 from gan_sde.symbolic.distributions import Empirical, Normal
 from gan_sde.symbolic.game import Game
+from gan_sde.symbolic.validation import check_integer, check_positive, finite_array
 
 MAX_SYMBOLIC_DIM = 3
+"""Up to here the game is simulated from its symbols, above in its array form."""
+
+MAX_DIM = 64
+"""Largest dimension whose payoff is written down in symbols (seconds); `LQGANArrays` itself has no such limit."""
 
 
 def lq_gan(dim: int | None = None, data: np.ndarray | None = None, minimum_scale: float = 0.01) -> Game:
@@ -23,9 +28,9 @@ def lq_gan(dim: int | None = None, data: np.ndarray | None = None, minimum_scale
     Parameters
     ----------
     dim
-        Dimension N of the data, default 1 (or that of ``data``). With ``dim=1`` the parameters are ``w2, w1, a, b`` and
-        the data is ``N(mu, sigma^2)``; otherwise they are the upper triangle ``W_ij``, ``w_i``, the lower triangle
-        ``A_ij`` and ``b_i``, and the data is ``N(mu, L L^T)`` with symbols ``mu_i``, ``L_ij``.
+        Dimension N of the data, at most `MAX_DIM`; default 1 (or that of ``data``). With ``dim=1`` the parameters are
+        ``w2, w1, a, b`` and the data is ``N(mu, sigma^2)``; otherwise they are the upper triangle ``W_ij``, ``w_i``,
+        the lower triangle ``A_ij`` and ``b_i``, and the data is ``N(mu, L L^T)`` with symbols ``mu_i``, ``L_ij``.
     data
         Array ``(rows, N)``: an empirical data set in place of the normal law.
     minimum_scale
@@ -36,17 +41,23 @@ def lq_gan(dim: int | None = None, data: np.ndarray | None = None, minimum_scale
     Each off-diagonal ``W_ij`` appears twice in the payoff, so the packed field doubles it. Above N = 3 the game is
     simulated in its closed array form, `LQGANArrays`; its symbols remain, but derivations grow quickly.
     """
-    values = None if data is None else np.asarray(data, dtype=float)
-    if values is not None:
-        values = values[:, None] if values.ndim == 1 else values
-        if values.ndim != 2 or (dim is not None and values.shape[1] != dim):
-            raise ValueError(f"data: expected shape (rows, {dim or 'dim'}), got {values.shape}")
+    if dim is not None:
+        check_integer("dim", dim, 1, MAX_DIM)
+    check_positive("minimum_scale", minimum_scale)
+    values = None if data is None else _table(data, dim)
     n = dim if dim is not None else (1 if values is None else values.shape[1])
-    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"dim: expected an integer >= 1, got {dim!r}")
-    if not 0 < minimum_scale < inf:
-        raise ValueError(f"minimum_scale: expected a positive number, got {minimum_scale!r}")
     return _one_dimensional(values, minimum_scale) if n == 1 else _packed(int(n), values, minimum_scale)
+
+
+def _table(data: np.ndarray, dim: int | None) -> np.ndarray:
+    """Read the data set, ``(rows, N)``; a list of numbers is one column."""
+    values = finite_array("data", data, "an array (rows, dim) of finite numbers")
+    values = values[:, None] if values.ndim == 1 else values
+    if values.ndim != 2 or not values.size or (dim is not None and values.shape[1] != dim):
+        raise ValueError(f"data: expected shape (rows, {dim or 'dim'}), got {values.shape}")
+    if values.shape[1] > MAX_DIM:
+        raise ValueError(f"data: expected at most {MAX_DIM} columns, got {values.shape[1]}")
+    return values
 
 
 def _one_dimensional(values: np.ndarray | None, minimum_scale: float) -> Game:

@@ -9,6 +9,7 @@ from sympy import Expr, Integer, symbols
 
 from gan_sde.symbolic.distributions import Empirical, Normal
 from gan_sde.symbolic.game import Game
+from gan_sde.symbolic.validation import finite_array
 
 
 def quadratic(
@@ -43,8 +44,8 @@ def quadratic(
     if samples is not None:
         if covariance is not None:
             raise ValueError("covariance: expected none beside samples (they carry their own noise)")
-        values = np.asarray(samples, dtype=float)
-        if values.ndim != 2 or values.shape[1] != 5:
+        values = finite_array("samples", samples, "rows of finite numbers (a, lam, c, p, q)")
+        if values.ndim != 2 or values.shape[1] != 5 or not len(values):
             raise ValueError(f"samples: expected rows (a, lam, c, p, q), got an array of shape {values.shape}")
         law = Empirical(values)
         return Game.zero_sum(payoff + p * theta + q * omega, data={(a, lam, c, p, q): law}, **common)
@@ -59,7 +60,7 @@ def _noise(
     if covariance is None:
         sigma_omega, sigma_theta = symbols("sigma_omega sigma_theta")
         return sigma_omega * p * omega + sigma_theta * q * theta, {"sigma_omega": 1.0, "sigma_theta": 1.0}
-    matrix = np.asarray(covariance, dtype=float)
+    matrix = finite_array("covariance", covariance, "a symmetric 2 x 2 matrix of finite numbers")
     if matrix.shape != (2, 2) or not np.allclose(matrix, matrix.T):
         raise ValueError(f"covariance: expected a symmetric 2 x 2 matrix, got {matrix.tolist()}")
     values, vectors = np.linalg.eigh(matrix)

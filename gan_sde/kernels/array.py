@@ -15,6 +15,7 @@ from gan_sde.games.array_game import AbstractArrayGame
 from gan_sde.kernels.normals import normal_pair_64
 from gan_sde.kernels.philox import BLOCK_LIMIT, STREAM_SHIFT, philox
 from gan_sde.kernels.stepper import DIVERGENCE_BOUND, AbstractStepper, check_columns
+from gan_sde.symbolic.algorithm import run_step
 from gan_sde.symbolic.oracle import AbstractOracle, RatedOracle
 from gan_sde.symbolic.training import Training, state_bounds
 
@@ -48,8 +49,8 @@ class ArrayStepper(AbstractStepper):
         self._training = training
         self._game: AbstractArrayGame = training.game.arrays.bind(training.game.values)
         self._sampler = Sampler(self._game, batch_size, seed, stream)
-        self._bounds = np.array(state_bounds(training.game))
-        self.dim, self.dtype = training.game.dim, np.dtype(np.float64)
+        self._bounds = np.array(state_bounds(training.game, training.state))
+        self.dim, self.dtype = len(training.state), np.dtype(np.float64)
 
     def advance(self, state, diverged, *, trajectory, step, rates):
         check_columns(self, state, diverged, trajectory, step, rates)
@@ -67,7 +68,10 @@ class ArrayStepper(AbstractStepper):
         oracle: AbstractOracle = ArrayOracle(self._game, self._sampler, len(x), trajectory, step)
         if self._training.rates:
             oracle = RatedOracle(oracle, self._training.rates)
-        return self._training.algorithm.step(oracle, x, float(rate))
+        # the state is the parameters followed by what the algorithm carries
+        parameters, *memory = np.split(x, x.shape[1] // self._game.dim, axis=1)
+        moved, carried = run_step(self._training.algorithm, oracle, parameters, tuple(memory), float(rate))
+        return np.concatenate([moved, *carried], axis=1)
 
 
 class ArrayOracle(AbstractOracle):

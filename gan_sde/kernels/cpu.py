@@ -11,7 +11,7 @@ import numpy as np
 from numba.extending import intrinsic
 
 from gan_sde.kernels import normals, philox
-from gan_sde.kernels.drawing import DrawingPlan, SamplingPlan, StatisticsPlan, plan_drawing
+from gan_sde.kernels.drawing import DrawingPlan, SamplingPlan, StatisticsPlan, is_quiet, plan_drawing
 from gan_sde.kernels.elementary import LANE_FUNCTIONS_32, LANE_FUNCTIONS_64
 from gan_sde.kernels.source import kernel_source
 from gan_sde.kernels.stepper import (
@@ -162,7 +162,7 @@ def _table_columns(plan: DrawingPlan, dtype: np.dtype) -> np.ndarray:
 @lru_cache(maxsize=256)
 def _kernel(key: _KernelKey):
     dtype = key.options.dtype
-    active = quiet_recipe(key.recipe) if key.options.is_quiet else key.recipe
+    active = quiet_recipe(key.recipe) if is_quiet(key.recipe, key.options) else key.recipe
     return compile_kernel(kernel_source(active, key.plan, LANES[dtype], LITERALS[dtype]), dtype)
 
 

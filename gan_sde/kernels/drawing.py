@@ -89,6 +89,13 @@ class SamplingPlan:
 DrawingPlan = GaussianPlan | StatisticsPlan | SamplingPlan
 
 
+def is_quiet(recipe: Recipe, options: StepperOptions) -> bool:
+    """Whether a step needs no random number: noise is off, or no batch mean occurs in the update."""
+    draws = recipe.draws
+    unused = isinstance(draws, BatchDraws) and not any(s is not None for batch in draws.batches for s in batch)
+    return options.is_quiet or unused
+
+
 def plan_drawing(recipe: Recipe, options: StepperOptions) -> DrawingPlan:
     """How the random numbers of a step are drawn.
 
@@ -98,7 +105,7 @@ def plan_drawing(recipe: Recipe, options: StepperOptions) -> DrawingPlan:
         If coupling or batch statistics are asked for where they do not apply, or a step needs more random
         numbers than a counter can tell apart.
     """
-    if options.is_quiet:
+    if is_quiet(recipe, options):
         return GaussianPlan(0)
     draws = recipe.draws
     if not isinstance(draws, BatchDraws):

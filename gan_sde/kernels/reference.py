@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 
 from gan_sde.kernels.batch_statistics import horner
-from gan_sde.kernels.drawing import SIGNS_PER_WORD, GaussianPlan, SamplingPlan, StatisticsPlan, plan_drawing
+from gan_sde.kernels.drawing import SIGNS_PER_WORD, GaussianPlan, SamplingPlan, StatisticsPlan, is_quiet, plan_drawing
 from gan_sde.kernels.normals import normal_pairs, uniforms
 from gan_sde.kernels.philox import words
 from gan_sde.kernels.stepper import (
@@ -61,7 +61,7 @@ class _ReferenceStepper(AbstractStepper):
         self.dim, self.dtype = recipe.dim, options.dtype
         self._options = options
         self._plan = plan_drawing(recipe, options)
-        active = quiet_recipe(recipe) if options.is_quiet else recipe
+        active = quiet_recipe(recipe) if is_quiet(recipe, options) else recipe
         self._bounds = bounds_of(recipe)
         self._symbols = _random_symbols(active)
         arguments = [*active.state, *self._symbols, RATE, SUBSTEP, INVERSE_BATCH]

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from platform import machine, python_version
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from sympy import srepr, symbols
 
 from gan_sde.simulation.ensemble import Result, make_recipe
 from gan_sde.simulation.plan import Plan
 from gan_sde.simulation.statistics import unpack
+from gan_sde.symbolic.distributions import Normal
+from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.sde import SDE
+from gan_sde.symbolic.training import Training
+from gan_sde.symbolic.update import derive_map
 
 VERSIONS = ("numpy", "numba", "sympy", "scipy", "torch")
 
@@ -22,8 +27,8 @@ VERSIONS = ("numpy", "numba", "sympy", "scipy", "torch")
 def to_dataset(plan: Plan, result: Result, wall_time: float) -> xr.Dataset:
     """Labelled results; see `gan_sde.simulate` for the variables."""
     # variable-length strings: the only kind of text that the zarr format specifies
-    names = np.array([s.name for s in plan.game.parameters], dtype=object)
-    dim = plan.game.dim
+    names = np.array(plan.recorded, dtype=object)
+    dim = len(names)
     time = np.concatenate([[0.0], np.cumsum(plan.rates)])[plan.checkpoints]
     coords: dict[str, Any] = {"param": names}
     variables: dict[str, Any] = {"diverged": ("trajectory", result.diverged)}
@@ -72,10 +77,18 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "dtype": plan.dtype,
         "recipe": fingerprint(plan),
         "versions": json.dumps(
-            {"gan-sde": version("gan-sde"), "python": python_version(), **{n: version(n) for n in VERSIONS}}
+            {"python": python_version(), **{n: installed_version(n) for n in ("gan-sde", *VERSIONS)}}
         ),
         "machine": machine(),
     }
+
+
+def installed_version(name: str) -> str:
+    """Version of a distribution, or that there is none."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def describe_algorithm(plan: Plan) -> str:
@@ -92,13 +105,15 @@ def fingerprint(plan: Plan) -> str:
     digest = hashlib.sha256()
     if plan.in_arrays:
         game = plan.game
-        digest.update(f"{game.name} {game.dim} {sorted(game.values.items())} {describe_algorithm(plan)}".encode())
+        digest.update(f"{game.name} {game.dim} {sorted(game.values.items())}".encode())
+        digest.update(probe(plan.process).encode())
         digest.update(repr(sorted((s.name, b) for s, b in game.bounds.items())).encode())
         for law in game.data.values():
             values = getattr(law, "values", None)
             digest.update(repr(law).encode() if values is None else np.ascontiguousarray(values).tobytes())
     else:
         digest.update(make_recipe(plan).fingerprint.encode())
+    digest.update(installed_version("gan-sde").encode())
     digest.update(plan.x0.tobytes() + plan.rates.tobytes() + plan.checkpoints.tobytes())
     choices = (
         plan.trajectories,
@@ -111,3 +126,17 @@ def fingerprint(plan: Plan) -> str:
     )
     digest.update(repr((*choices, plan.noise, plan.backend, plan.dtype)).encode())
     return digest.hexdigest()
+
+
+def probe(training: Training) -> str:
+    """What an algorithm does, as text: its update on a small game with every kind of derivative."""
+    up, down, y = symbols("up down y")
+    first, second = training.game.players
+    game = Game.zero_sum(
+        up * down * (1 + y) + up**2 * down**2 - up**3 + y * down**3,
+        maximiser={first: [up]},
+        minimiser={second: [down]},
+        data={y: Normal(0, 1)},
+    )
+    update, _ = derive_map(game, training.algorithm, training.rates)
+    return srepr(update)

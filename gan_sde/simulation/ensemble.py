@@ -46,10 +46,10 @@ class Result:
     diverged: np.ndarray
 
 
-def block_ranges(plan: Plan) -> list[tuple[int, int]]:
+def block_ranges(plan: Plan) -> Iterator[tuple[int, int]]:
     """Blocks of trajectories ``[first, stop)``; their size is fixed, so that results do not depend on threads."""
     size = ARRAY_BLOCK if plan.in_arrays else BLOCK
-    return [(first, min(first + size, plan.trajectories)) for first in range(0, plan.trajectories, size)]
+    return ((first, min(first + size, plan.trajectories)) for first in range(0, plan.trajectories, size))
 
 
 def make_recipe(plan: Plan) -> Recipe:
@@ -62,7 +62,8 @@ def make_recipe(plan: Plan) -> Recipe:
         if plan.process.training is None:
             raise ValueError("couple: expected an SDE derived from a training, got one made by hand")
         slots = plan.process.training.slots
-    return INTEGRATORS[plan.integrator](plan.process, slots)
+    process = plan.process if plan.noise else plan.process.without_noise()
+    return INTEGRATORS[plan.integrator](process, slots)
 
 
 def make_stepper(plan: Plan) -> AbstractStepper:
@@ -88,25 +89,26 @@ def run_block(plan: Plan, stepper: AbstractStepper, first: int, stop: int) -> Re
     """Run trajectories ``first`` to ``stop - 1`` over all steps."""
     state = plan.start(first, stop)
     diverged = np.full(stop - first, -1, dtype=np.int64)
-    count = len(plan.checkpoints)
-    moments = Moments.empty(count, plan.game.dim) if "moments" in plan.record else None
-    path = np.empty((stop - first, count, plan.game.dim), dtype=plan.dtype) if "paths" in plan.record else None
+    count, dim = len(plan.checkpoints), len(plan.recorded)
+    recorded = state[:dim]
+    moments = Moments.empty(count, dim) if "moments" in plan.record else None
+    path = np.empty((stop - first, count, dim), dtype=plan.dtype) if "paths" in plan.record else None
     for index, step in enumerate(plan.checkpoints):
         if index:
             before = int(plan.checkpoints[index - 1])
             stepper.advance(state, diverged, trajectory=first, step=before, rates=plan.rates[before:step])
         if moments is not None:
-            moments.record(index, state)
+            moments.record(index, recorded)
         if path is not None:
-            path[:, index] = state.T
-    final = np.ascontiguousarray(state.T) if "final" in plan.record else None
+            path[:, index] = recorded.T
+    final = np.ascontiguousarray(recorded.T) if "final" in plan.record else None
     return Result(moments, final, path, diverged)
 
 
 def run_blocks(
     plan: Plan,
     stepper: AbstractStepper,
-    ranges: list[tuple[int, int]],
+    ranges: Iterator[tuple[int, int]],
     *,
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
@@ -115,10 +117,9 @@ def run_blocks(
     workers = threads or cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         waiting: list[Future[Result]] = []
-        upcoming = iter(ranges)
 
         def submit() -> None:
-            for first, stop in upcoming:
+            for first, stop in ranges:
                 waiting.append(pool.submit(run_block, plan, stepper, first, stop))
                 return
 
@@ -139,7 +140,7 @@ def run_blocks(
 
 def merge(plan: Plan, results: Iterator[Result]) -> Result:
     """Merge block results, in order."""
-    moments = Moments.empty(len(plan.checkpoints), plan.game.dim) if "moments" in plan.record else None
+    moments = Moments.empty(len(plan.checkpoints), len(plan.recorded)) if "moments" in plan.record else None
     finals, paths, diverged = [], [], []
     for result in results:
         if moments is not None and result.moments is not None:

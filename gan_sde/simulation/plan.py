@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
+from os import sysconf
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ from gan_sde.symbolic.validation import (
 
 TRAINING_STREAM, SDE_STREAM = 0, 1
 COUPLED_SUBSTEPS = 4
-RECORDS = ("moments", "final", "paths")
+MOST_SUBSTEPS = 2**16 - 1
+RECORDS = ("moments", "final", "paths", "memory")
 Process = Training | SDE
 
 
@@ -81,9 +83,16 @@ class Plan:
         return self.game.arrays is not None
 
     def start(self, first: int, stop: int) -> np.ndarray:
-        """States ``(d, stop - first)`` at step 0 of a range of trajectories."""
+        """States ``(D, stop - first)`` at step 0 of a range of trajectories: parameters, then memory."""
         rows = self.x0 if len(self.x0) == 1 else self.x0[first:stop]
-        return np.array(np.broadcast_to(rows.T, (self.game.dim, stop - first)), dtype=self.dtype, order="C")
+        full = self.process.start(rows, float(self.rates[0]))
+        return np.array(np.broadcast_to(full.T, (full.shape[1], stop - first)), dtype=self.dtype, order="C")
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """Names of the state variables that are recorded: the parameters, and on demand the memory."""
+        state = self.process.parameters if isinstance(self.process, SDE) else self.process.state
+        return tuple(s.name for s in (state if "memory" in self.record else self.game.parameters))
 
 
 def make_plan(
@@ -107,8 +116,8 @@ def make_plan(
     """Check and complete the arguments of `simulate`."""
     if not isinstance(process, (Training, SDE)):
         raise ValueError(f"process: expected a Training or its sde(), got {process!r}")
-    check_integer("steps", steps, 1)
-    check_integer("trajectories", trajectories, 1)
+    check_integer("steps", steps, 1, 2**32 - 1)
+    check_integer("trajectories", trajectories, 1, 2**48)
     check_integer("seed", seed, 0, 2**64 - 1)
     if every is not None:
         check_integer("every", every, 1)
@@ -120,16 +129,17 @@ def make_plan(
     check_choice("dtype", dtype, ("float64", "float32"))
     check_flag("couple", couple)
     check_flag("noise", noise)
-    records = (record,) if isinstance(record, str) else tuple(record)
+    records = (record,) if isinstance(record, str) or not isinstance(record, Sequence) else tuple(record)
     for entry in records:
         check_choice("record", entry, RECORDS)
+    _check_memory(process, records, steps, trajectories, every, dtype)
     process, rates = _rates(process, lr, steps)
     process.game.refuse_free_symbols()
     if process.game.arrays is not None:
         _check_array_choices(process, couple, backend)
     return Plan(
         process=process,
-        x0=_starts(process.game, x0, trajectories),
+        x0=_starts(process.game, x0, trajectories, dtype),
         rates=rates,
         trajectories=int(trajectories),
         batch_size=inf if batch_size == inf else int(batch_size),
@@ -143,6 +153,22 @@ def make_plan(
         backend="cpu" if backend == "auto" else backend,
         dtype=dtype,
     )
+
+
+def _check_memory(
+    process: Process, records: tuple[str, ...], steps: int, trajectories: int, every: int | None, dtype: str
+) -> None:
+    """Refuse results that cannot fit into the machine's memory, before anything runs."""
+    stride = every or max(1, steps // 100)
+    rows = ("final" in records) + ("paths" in records) * (steps // stride + 2)
+    # once in blocks and once merged
+    needed = 2 * (trajectories * (rows * process.game.dim * np.dtype(dtype).itemsize + 8) + 8 * steps)
+    available = sysconf("SC_PAGE_SIZE") * sysconf("SC_PHYS_PAGES")
+    if needed > available:
+        raise ValueError(
+            f"record: expected results within {available / 2**30:.0f} GiB of memory, got {needed / 2**30:.0f} GiB; "
+            "record only 'moments', or run fewer trajectories or steps"
+        )
 
 
 def _check_array_choices(process: Process, couple: bool, backend: str) -> None:
@@ -172,7 +198,10 @@ def _rates(process: Process, lr: Any, steps: int) -> tuple[Process, np.ndarray]:
     if np.ndim(lr) == 0:
         check_positive("lr", lr)
         return process, np.full(steps, float(lr))
-    rates = np.asarray(lr, dtype=float)
+    try:
+        rates = np.asarray(lr, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"lr: expected numbers, got {lr!r}") from error
     if rates.shape != (steps,):
         raise ValueError(f"lr: expected one rate a step, shape ({steps},), got shape {rates.shape}")
     bad = np.flatnonzero(~((rates >= 0) & np.isfinite(rates)))
@@ -182,10 +211,13 @@ def _rates(process: Process, lr: Any, steps: int) -> tuple[Process, np.ndarray]:
 
 
 def _called(schedule: Callable[[int], float], steps: int) -> np.ndarray:
-    return np.array([float(schedule(k)) for k in range(steps)])
+    try:
+        return np.array([float(schedule(k)) for k in range(steps)])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"lr: expected a function of the iteration that returns a number, got {schedule!r}") from error
 
 
-def _starts(game: Game, x0: Any, trajectories: int) -> np.ndarray:
+def _starts(game: Game, x0: Any, trajectories: int, dtype: str) -> np.ndarray:
     names = ", ".join(s.name for s in game.parameters)
     if x0 is None:
         if game.x0 is None:
@@ -203,8 +235,8 @@ def _starts(game: Game, x0: Any, trajectories: int) -> np.ndarray:
         raise ValueError(
             f"x0: expected shape ({game.dim},) or ({trajectories}, {game.dim}) in the order {names}, got {values.shape}"
         )
-    if not np.isfinite(rows).all():
-        raise ValueError("x0: expected finite numbers, got a NaN or an infinity")
+    if not (np.abs(rows) <= np.finfo(dtype).max).all():
+        raise ValueError(f"x0: expected finite numbers of type {dtype}, got one that is not")
     return rows
 
 
@@ -230,4 +262,9 @@ def _substeps(process: Process, substeps: int | None, integrator: str, couple: b
         return 1
     if integrator == "weak2":
         return 2 if process.order == 1 else 4
-    return 16 if process.order == 1 else max(16, ceil(4 / float(rates.max() or 1.0)))
+    needed = 16 if process.order == 1 else max(16, ceil(4 / float(rates.max() or 1.0)))
+    if needed > MOST_SUBSTEPS:
+        raise ValueError(
+            f"integrator: expected 'weak2' at so small a learning rate, got 'euler', which needs {needed} sub-steps"
+        )
+    return needed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, count, islice
 from time import perf_counter
 from typing import Any
 
@@ -16,6 +16,7 @@ from gan_sde.simulation.dataset import fingerprint, to_dataset
 from gan_sde.simulation.ensemble import Result, block_ranges, make_stepper, merge, run_blocks
 from gan_sde.simulation.plan import Plan, Process, make_plan
 from gan_sde.simulation.store import Store
+from gan_sde.symbolic.validation import check_flag
 
 CHUNK = 16
 """Blocks that a store keeps in one file."""
@@ -52,8 +53,8 @@ def simulate(
         Start: an array ``(d,)`` or ``(trajectories, d)`` in parameter order, a dict that names every parameter, or None
         for the game's own.
     lr
-        Learning rate: a number, ``{player: number}``, or a schedule (array of shape ``(steps,)`` or function of the
-        iteration).
+        Learning rate: a number, ``{player: number}`` (the algorithm then sees the field ``U F`` and its
+        Jacobian, with ``u = lr / largest``), or a schedule (array of shape ``(steps,)`` or function of the iteration).
     steps
         Iterations. An SDE runs ``steps`` units of physical time ``lr``.
     trajectories
@@ -63,7 +64,8 @@ def simulate(
     seed
         0 to 2^64 - 1. The numbers depend on it and on nothing that the machine decides.
     record
-        Any of ``"moments"``, ``"final"``, ``"paths"``.
+        Any of ``"moments"``, ``"final"``, ``"paths"``; ``"memory"`` adds what the algorithm carries (velocities,
+        averages) to ``param``, after the parameters.
     every
         Iterations between checkpoints; default about 100 checkpoints.
     substeps
@@ -112,6 +114,9 @@ def simulate(
         record=record, every=every, substeps=substeps, integrator=integrator, couple=couple, noise=noise,
         backend=backend, dtype=dtype,
     )  # fmt: skip
+    check_flag("resume", resume)
+    if progress is not None:
+        check_flag("progress", progress)
     began = perf_counter()
     kept = None if store is None else Store(store, fingerprint(plan), resume=resume)
     if kept is not None and kept.finished:
@@ -130,14 +135,16 @@ def _chunks(plan: Plan, store: Store | None, advance: Callable[[int], None]) -> 
     if store is None:
         blocks = run_blocks(plan, stepper, ranges, progress=advance)
         # merged in the same groups as with a store, so that both round alike
-        for _ in range(0, len(ranges), CHUNK):
-            yield merge(plan, islice(blocks, CHUNK))
+        while first := next(blocks, None):
+            yield merge(plan, chain((first,), islice(blocks, CHUNK - 1)))
         return
-    for number, first in enumerate(range(0, len(ranges), CHUNK)):
+    for number in count():
+        chunk = list(islice(ranges, CHUNK))
+        if not chunk:
+            return
         result = store.load(number)
         if result is None:
-            blocks = run_blocks(plan, stepper, ranges[first : first + CHUNK], progress=advance)
-            result = merge(plan, blocks)
+            result = merge(plan, run_blocks(plan, stepper, iter(chunk), progress=advance))
             store.save(number, result)
         else:
             advance(len(result.diverged))

@@ -16,9 +16,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+import zarr
 
 from gan_sde.simulation.ensemble import Result
 from gan_sde.simulation.statistics import Moments
+from gan_sde.symbolic.validation import shown
+
+MANIFEST = "manifest.json"
 
 
 class Store:
@@ -36,33 +40,30 @@ class Store:
     Raises
     ------
     ValueError
-        If a store exists and ``resume`` is not set, or it was made by another simulation.
+        If a store exists and ``resume`` is not set, if it was made by another simulation or is no store at all, or if
+        ``path`` names no folder.
     """
 
     def __init__(self, path: str | os.PathLike[str], fingerprint: str, *, resume: bool) -> None:
-        self.path = Path(path)
-        self.partial = self.path.with_name(self.path.name + ".partial")
+        self.path, self.partial = _paths(path)
         occupied = self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir()))
         if not resume and (occupied or self.partial.exists()):
             found = self.path if occupied else self.partial
             raise ValueError(f"store: expected a path that is not taken, or resume=True; got {found}")
         self.finished = occupied
         if self.finished:
-            found = xr.open_zarr(self.path, consolidated=False).attrs.get("recipe")
-            self._refuse_other(found, fingerprint)
-            return
-        manifest = self.partial / "manifest.json"
-        if manifest.exists():
-            self._refuse_other(json.loads(manifest.read_text()).get("recipe"), fingerprint)
-        else:
+            self._refuse_other(_finished_recipe(self.path), fingerprint)
+        elif _is_blank(self.partial):
             self.partial.mkdir(parents=True, exist_ok=True)
-            _write(manifest, json.dumps({"recipe": fingerprint}).encode())
+            _write(self.partial / MANIFEST, json.dumps({"recipe": fingerprint}).encode())
+        else:
+            self._refuse_other(_partial_recipe(self.partial), fingerprint)
 
-    def _refuse_other(self, found: Any, fingerprint: str) -> None:
+    def _refuse_other(self, found: str, fingerprint: str) -> None:
         if found != fingerprint:
             raise ValueError(
                 f"store: expected a store of this very simulation ({fingerprint[:12]}), got another one's "
-                f"({str(found)[:12]}) at {self.path}"
+                f"({found[:12]}) at {self.path}"
             )
 
     def dataset(self) -> xr.Dataset:
@@ -76,12 +77,12 @@ class Store:
             # a handle of our own: numpy leaves its own open where the file is damaged
             with open(self._file(chunk), "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 found = dict(arrays)
+            moments = None
+            if "count" in found:
+                moments = Moments(found["count"], found["mean"], found["squares"])
+            return Result(moments, found.get("final"), found.get("path"), found["diverged"])
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
             return None
-        moments = None
-        if "count" in found:
-            moments = Moments(found["count"], found["mean"], found["squares"])
-        return Result(moments, found.get("final"), found.get("path"), found["diverged"])
 
     def save(self, chunk: int, result: Result) -> None:
         """Write a finished chunk; it appears whole or not at all."""
@@ -93,7 +94,7 @@ class Store:
             arrays["final"] = result.final
         if result.path is not None:
             arrays["path"] = result.path
-        temporary = self._file(chunk).with_suffix(".tmp")
+        temporary = _temporary(self._file(chunk))
         try:
             with open(temporary, "wb") as file:
                 np.savez(file, **arrays)
@@ -123,13 +124,75 @@ class Store:
 
 
 def remove_store(path: str | os.PathLike[str]) -> None:
-    """Remove a store and the chunks of an unfinished run."""
-    for folder in (Path(path), Path(path).with_name(Path(path).name + ".partial")):
-        if folder.is_dir():
-            shutil.rmtree(folder)
+    """Remove a store and the chunks of an unfinished run; ValueError if something else stands there."""
+    folder, partial = _paths(path)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        _finished_recipe(folder)
+    if partial.exists() and not partial.is_dir():
+        raise ValueError(f"store: expected a folder of chunks, got a file at {partial}")
+    # a manifest that is broken is one of ours all the same
+    if not _is_blank(partial) and not (partial / MANIFEST).exists():
+        raise ValueError(f"store: expected chunks of an unfinished run, got a folder of other things at {partial}")
+    for found in (folder, partial):
+        if found.is_dir():
+            shutil.rmtree(found)
+
+
+def _paths(path: Any) -> tuple[Path, Path]:
+    """Folder of the finished store and of the chunks of an unfinished one."""
+    try:
+        folder = Path(path)
+    except TypeError as error:
+        raise ValueError(f"store: expected the path of a folder, got {shown(path)}") from error
+    if folder.name in ("", "..") or "\0" in str(folder):
+        raise ValueError(f"store: expected the path of a folder with a name of its own, got {shown(path)}")
+    return folder, folder.with_name(folder.name + ".partial")
+
+
+def _is_blank(partial: Path) -> bool:
+    """Whether no run has begun here; a kill may have left the manifest half written."""
+    if not partial.exists():
+        return True
+    return partial.is_dir() and {p.name for p in partial.iterdir()} <= {_temporary(Path(MANIFEST)).name}
+
+
+def _finished_recipe(path: Path) -> str:
+    """Fingerprint of the simulation that a finished store holds."""
+    if not path.is_dir():
+        raise ValueError(f"store: expected a folder, got a file at {path}")
+    try:
+        found = zarr.open_group(path, mode="r").attrs.get("recipe")
+    except PermissionError:
+        raise
+    except Exception:  # zarr has no one error for what is no group
+        found = None
+    if not isinstance(found, str):
+        raise ValueError(f"store: expected the store of a simulation, got a folder of other things at {path}")
+    return found
+
+
+def _partial_recipe(partial: Path) -> str:
+    """Fingerprint of the simulation that the chunks of an unfinished run belong to."""
+    if not partial.is_dir():
+        raise ValueError(f"store: expected a folder of chunks, got a file at {partial}")
+    manifest = partial / MANIFEST
+    if not manifest.is_file():
+        raise ValueError(f"store: expected chunks of an unfinished run, got a folder of other things at {partial}")
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        content = None
+    found = content.get("recipe") if isinstance(content, dict) else None
+    if not isinstance(found, str):
+        raise ValueError(f"store: expected a manifest that names the simulation, got a broken one at {manifest}")
+    return found
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(".tmp")
+    temporary = _temporary(path)
     temporary.write_bytes(content)
     os.replace(temporary, path)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_suffix(".tmp")

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 from sympy import (
+    Add,
     Expr,
     Float,
     Integer,
@@ -29,6 +30,8 @@ from sympy import (
     sqrt,
     sympify,
 )
+
+from gan_sde.symbolic.validation import may_be_real, shown
 
 MAX_ROWS_WITHOUT_POLYNOMIAL = 256
 
@@ -88,22 +91,23 @@ def _constant(name: str, value: object) -> Expr:
         expression = sympify(value, strict=True)
     except Exception as error:
         raise ValueError(f"{name}: expected a number or a sympy expression, got {value!r}") from error
-    if not isinstance(expression, Expr) or expression.is_finite is False:
-        raise ValueError(f"{name}: expected a finite number or a sympy expression, got {value!r}")
+    if not isinstance(expression, Expr) or not may_be_real(expression):
+        raise ValueError(f"{name}: expected a finite real number or a sympy expression, got {shown(value)}")
     return expression
 
 
-def _powers(expression: Expr, symbol: Symbol, law: str) -> dict[int, Expr]:
-    """Coefficients of the powers of ``symbol``."""
-    if not expression.has(symbol):
-        return {0: expression}
+def _powers(expression: Expr, symbol: Symbol, value: Expr, base: Symbol, law: str) -> dict[int, Expr]:
+    """Coefficients of the powers of ``base``, in which the data symbol has this ``value``."""
+    in_base = expression.xreplace({symbol: value})
+    if not in_base.has(base):
+        return {0: in_base}
     try:
-        poly = Poly(expression, symbol)
+        poly = Poly(in_base, base)
     except PolynomialError:
         poly = None
-    if poly is None or any(c.has(symbol) for c in poly.coeffs()):
+    if poly is None or any(c.has(base) for c in poly.coeffs()):
         raise ValueError(
-            f"data: expected losses polynomial in the {law} data symbol {symbol}, got a term in {expression}"
+            f"data: expected losses polynomial in the {law} data symbol {symbol}, got a term in {shown(expression)}"
         )
     return {power: coefficient for (power,), coefficient in poly.terms()}
 
@@ -136,7 +140,7 @@ class _AbstractPolynomialLaw(AbstractDistribution):
         rows: list[dict[int, Expr]] = []
         for expression in expressions:
             row: dict[int, Expr] = {}
-            for power, coefficient in _powers(expression.xreplace({symbol: value}), base, type(self).__name__).items():
+            for power, coefficient in _powers(expression, symbol, value, base, type(self).__name__).items():
                 for degree, weight in self._power_in_basis(power).items():
                     row[degree] = row.get(degree, Integer(0)) + coefficient * weight
             rows.append(row)
@@ -397,10 +401,10 @@ class Empirical(AbstractDistribution):
         values = [
             [e.xreplace(dict(zip(symbols, map(Float, row), strict=True))) for row in self.values] for e in expressions
         ]
-        basis = _orthonormal(np.eye(rows) - 1 / rows)
+        basis = _haar(rows)
         coefficients = [
             tuple(
-                sum(v * Float(w) for v, w in zip(vs, column / rows, strict=True) if w != 0.0)
+                Add(*(v * Float(w) for v, w in zip(vs, column / rows, strict=True) if w != 0.0))
                 for column in (np.ones(rows), *basis.T)
             )
             for vs in values
@@ -419,6 +423,28 @@ class Empirical(AbstractDistribution):
             return Integer((len(set(indices)) == 1 and len(indices) == 2) or not indices)
         assert expansion.table is not None
         return Float(float(np.prod(expansion.table[:, list(indices)], axis=1).mean()))
+
+
+def _haar(rows: int) -> np.ndarray:
+    """Orthonormal functions on ``rows`` equally likely points, mean 0, ``(rows, rows - 1)``.
+
+    The Haar system of repeated halving: complete like any other basis, but with only about ``log2(rows)`` functions
+    that do not vanish at a point, so that expansions stay short.
+    """
+    columns = []
+    pending = [(0, rows)]
+    while pending:
+        low, high = pending.pop(0)
+        if high - low < 2:
+            continue
+        middle = (low + high) // 2
+        left, right = middle - low, high - middle
+        column = np.zeros(rows)
+        column[low:middle] = np.sqrt(rows * right / (left * (left + right)))
+        column[middle:high] = -np.sqrt(rows * left / (right * (left + right)))
+        columns.append(column)
+        pending += [(low, middle), (middle, high)]
+    return np.stack(columns, axis=1) if columns else np.empty((rows, 0))
 
 
 def _orthonormal(columns: np.ndarray) -> np.ndarray:

@@ -56,7 +56,12 @@ def equilibria(
                 raise ValueError(f"known_equilibria: expected a zero of the field, got {dict(point)}")
         candidates = [dict(point) for point in known]
     else:
-        candidates = solve(list(field), list(parameters), dict=True)
+        try:
+            candidates = solve(list(field), list(parameters), dict=True)
+        except NotImplementedError as error:
+            raise ValueError(
+                "known_equilibria: expected the zeros of a field that sympy cannot solve for, got none"
+            ) from error
     return [point for point in candidates if _is_inside(point, bounds)]
 
 

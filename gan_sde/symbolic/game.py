@@ -5,17 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
-from sympy import Expr, Float, ImmutableMatrix, Number, Symbol, sympify
+from sympy import Expr, ImmutableMatrix, Symbol, sympify
 
 from gan_sde.symbolic import field as field_
+from gan_sde.symbolic.declaration import (
+    checked_bounds,
+    checked_constants,
+    checked_data,
+    checked_defaults,
+    checked_equilibria,
+    checked_expression,
+    checked_mapping,
+    checked_number,
+    checked_options,
+    checked_players,
+    refuse_repeats,
+    symbols_of,
+)
 from gan_sde.symbolic.distributions import AbstractDistribution
 from gan_sde.symbolic.expectation import Chaos, DataKey, chaos
+from gan_sde.symbolic.validation import shown
 
 Bounds = Mapping[Symbol, tuple[float, float]]
+
+OPTIONS = ("x0", "defaults", "bounds", "name", "known_equilibria", "arrays")
+"""What `Game.zero_sum` and `Game.general_sum` take besides losses, parameters and data."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +111,23 @@ class Game:
         data
             Laws of the data symbols.
         options
-            ``x0``, ``defaults``, ``bounds``, ``name``, ``known_equilibria``, ``arrays``.
+            ``x0``, ``defaults``, ``bounds``, ``name``, ``known_equilibria``, ``arrays``; parameters and constants in
+            them by name, in bounds and equilibria also by Symbol.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not as described, a name belongs to two different symbols or contains ``__``.
         """
         for argument, block in (("maximiser", maximiser), ("minimiser", minimiser)):
             if not isinstance(block, Mapping) or len(block) != 1:
-                raise ValueError(f"{argument}: expected one entry {{player: parameters}}, got {block!r}")
+                raise ValueError(f"{argument}: expected one entry {{player: parameters}}, got {shown(block)}")
         (up,), (down,) = maximiser, minimiser
         if up == down:
             raise ValueError(f"minimiser: expected a name other than the maximiser's, got {down!r} for both")
-        payoff = _expression("payoff", payoff)
-        return Game._checked(
-            {up: -payoff, down: payoff}, {**maximiser, **minimiser}, data or {}, payoff=payoff, **options
-        )
+        payoff = checked_expression("payoff", payoff)
+        players = {**checked_players("maximiser", maximiser), **checked_players("minimiser", minimiser)}
+        return Game._checked({up: -payoff, down: payoff}, players, data, options, payoff)
 
     @staticmethod
     def general_sum(
@@ -115,11 +137,19 @@ class Game:
         data: Mapping[DataKey, AbstractDistribution] | None = None,
         **options: Any,
     ) -> Game:
-        """Any number of players, each minimising its own loss; the state follows ``parameters``."""
-        if set(losses) != set(parameters):
-            raise ValueError(f"losses: expected one a player {sorted(parameters)}, got losses for {sorted(losses)}")
-        ordered = {p: _expression(f"losses[{p!r}]", losses[p]) for p in parameters}
-        return Game._checked(ordered, parameters, data or {}, **options)
+        """Any number of players, each minimising its own loss; the state follows ``parameters``.
+
+        ``data`` and ``options`` as in `zero_sum`, and so are the errors.
+        """
+        players = checked_players("parameters", parameters)
+        if not players:
+            raise ValueError("parameters: expected at least one player, got none")
+        losses = checked_mapping("losses", losses, "{player: loss}")
+        if set(losses) != set(players):
+            got = sorted(map(str, losses))
+            raise ValueError(f"losses: expected one a player {sorted(players)}, got losses for {got}")
+        ordered = {p: checked_expression(f"losses[{p!r}]", losses[p]) for p in players}
+        return Game._checked(ordered, players, data, options)
 
     @staticmethod
     def from_file(path: str | Path) -> Game:
@@ -131,27 +161,31 @@ class Game:
     @staticmethod
     def _checked(
         losses: Mapping[str, Expr],
-        players: Mapping[str, Sequence[Symbol]],
-        data: Mapping[DataKey, AbstractDistribution],
-        *,
-        x0: Mapping[str, float] | None = None,
-        bounds: Mapping[Symbol, tuple[float | None, float | None]] | None = None,
-        **options: Any,
+        players: Mapping[str, tuple[Symbol, ...]],
+        data: object,
+        options: Mapping[str, Any],
+        payoff: Expr | None = None,
     ) -> Game:
-        blocks = {p: tuple(symbols) for p, symbols in players.items()}
-        parameters = [s for block in blocks.values() for s in block]
-        for player, block in blocks.items():
-            if not block or not all(isinstance(s, Symbol) for s in block):
-                raise ValueError(f"players[{player!r}]: expected at least one Symbol, got {block!r}")
-        _refuse_repeats("parameters", parameters)
-        symbols = [s for key in data for s in (key if isinstance(key, tuple) else (key,))]
-        _refuse_repeats("data", [*parameters, *symbols])
-        for key, law in data.items():
-            if not isinstance(law, AbstractDistribution):
-                raise ValueError(f"data[{key}]: expected a distribution such as Normal(0, 1), got {law!r}")
-            if law.arity != (len(key) if isinstance(key, tuple) else 1):
-                raise ValueError(f"data[{key}]: expected a law of as many columns as symbols, got {law.arity}")
-        game = Game(losses, blocks, dict(data), bounds=_checked_bounds(bounds or {}, parameters), **options)
+        checked_options(options, OPTIONS)
+        parameters = [s for block in players.values() for s in block]
+        refuse_repeats("parameters", parameters)
+        laws = checked_data(data, parameters)
+        constants = checked_constants(parameters, laws, losses)
+        name = options.get("name", "game")
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"name: expected a text, got {shown(name)}")
+        game = Game(
+            losses,
+            players,
+            laws,
+            payoff=payoff,
+            name=name,
+            defaults=checked_defaults(options.get("defaults"), constants),
+            bounds=checked_bounds(options.get("bounds"), parameters),
+            known_equilibria=checked_equilibria(options.get("known_equilibria", ()), parameters),
+            arrays=options.get("arrays"),
+        )
+        x0 = options.get("x0")
         return game if x0 is None else replace(game, start=game.checked_start(x0))
 
     # ---------------------------------------------------------------- what it consists of
@@ -169,7 +203,7 @@ class Game:
     @cached_property
     def data_symbols(self) -> tuple[Symbol, ...]:
         """All data symbols."""
-        return tuple(s for key in self.data for s in (key if isinstance(key, tuple) else (key,)))
+        return symbols_of(self.data)
 
     @cached_property
     def free_symbols(self) -> tuple[Symbol, ...]:
@@ -186,12 +220,12 @@ class Game:
     def checked_start(self, x0: Mapping[str, float]) -> dict[str, float]:
         """Return a start that names every parameter once, or raise ValueError naming what is wrong."""
         names = [s.name for s in self.parameters]
-        given = {str(k): v for k, v in x0.items()}
-        missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
+        given = {str(k): v for k, v in checked_mapping("x0", x0, "{parameter: number}").items()}
+        missing, unknown = [n for n in names if n not in given], [n for n in given if n not in set(names)]
         if missing or unknown:
             what = f"nothing for {', '.join(missing)}" if missing else f"the unknown {', '.join(unknown)}"
             raise ValueError(f"x0: expected a value for each of {', '.join(names)}; got {what}")
-        return {n: float(_number(f"x0[{n}]", given[n])) for n in names}
+        return {n: float(checked_number(f"x0[{n}]", given[n])) for n in names}
 
     # ---------------------------------------------------------------- what is derived
 
@@ -256,14 +290,15 @@ class Game:
         ValueError
             If a name is not a free constant of the game or a value is not a number.
         """
-        given = {str(k): v for k, v in {**(mapping or {}), **values}.items()}
+        pairs = {**checked_mapping("subs", mapping, "{constant: number}"), **values}
+        given = {str(k): v for k, v in pairs.items()}
         by_name = {s.name: s for s in self.free_symbols}
         table: dict[Symbol, Expr] = {}
         for name, value in given.items():
             if name not in by_name:
                 known = ", ".join(by_name) or "none"
                 raise ValueError(f"subs: expected a free constant of the game ({known}), got {name!r}")
-            table[by_name[name]] = _number(f"subs[{name}]", value)
+            table[by_name[name]] = checked_number(f"subs[{name}]", value)
         return replace(
             self,
             losses={p: e.xreplace(table) for p, e in self.losses.items()},
@@ -285,46 +320,3 @@ class Game:
         if self.free_symbols:
             names = ", ".join(s.name for s in self.free_symbols)
             raise ValueError(f"game: expected a value for every constant, got none for {names}; use game.subs(...)")
-
-
-def _expression(name: str, value: object) -> Expr:
-    try:
-        expression = sympify(value, strict=True)
-    except Exception as error:
-        raise ValueError(f"{name}: expected a sympy expression, got {value!r}") from error
-    if not isinstance(expression, Expr):
-        raise ValueError(f"{name}: expected a sympy expression, got {value!r}")
-    return expression
-
-
-def _number(name: str, value: object) -> Expr:
-    try:
-        number = sympify(value, strict=True)
-    except Exception as error:
-        raise ValueError(f"{name}: expected a number, got {value!r}") from error
-    if isinstance(value, (bool, str)) or not isinstance(number, Expr) or not number.is_number:
-        raise ValueError(f"{name}: expected a number, got {value!r}")
-    if not isfinite(abs(complex(number))) or complex(number).imag:
-        raise ValueError(f"{name}: expected a finite real number, got {value!r}")
-    return number if isinstance(number, Number) else Float(number)
-
-
-def _refuse_repeats(name: str, symbols: Sequence[Symbol]) -> None:
-    names = [s.name for s in symbols]
-    for n in names:
-        if names.count(n) > 1:
-            raise ValueError(f"{name}: expected each symbol once, got {n!r} twice")
-
-
-def _checked_bounds(
-    bounds: Mapping[Symbol, tuple[float | None, float | None]], parameters: Sequence[Symbol]
-) -> dict[Symbol, tuple[float, float]]:
-    checked: dict[Symbol, tuple[float, float]] = {}
-    for symbol, pair in bounds.items():
-        if symbol not in parameters:
-            raise ValueError(f"bounds: expected parameters of the game, got {symbol}")
-        low, high = (default if v is None else float(v) for v, default in zip(pair, (-inf, inf), strict=True))
-        if not low < high:
-            raise ValueError(f"bounds[{symbol}]: expected low < high, got ({low}, {high})")
-        checked[symbol] = (low, high)
-    return checked

@@ -148,8 +148,14 @@ class _Reader:
             "x0": {n: _number(f"x0.{n}", v) for n, v in self._table("x0").items()} if "x0" in self._document else None,
         }
         if zero_sum:
-            return Game.zero_sum(self._formula("payoff", self._document["payoff"]), **blocks, **options)
-        losses = {player: self._formula(f"losses.{player}", v) for player, v in self._table("losses").items()}
+            losses = {"payoff": self._formula("payoff", self._document["payoff"])}
+        else:
+            losses = {player: self._formula(f"losses.{player}", v) for player, v in self._table("losses").items()}
+        # a constant may be declared, and given a default, without being used
+        used = set[Symbol]().union(*(e.free_symbols for e in (*losses.values(), *data.values())))
+        options["defaults"] = {n: v for n, v in options["defaults"].items() if constants[n] in used}
+        if zero_sum:
+            return Game.zero_sum(losses["payoff"], **blocks, **options)
         return Game.general_sum(losses, **blocks, **options)
 
     # ---------------------------------------------------------------- keys

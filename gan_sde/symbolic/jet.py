@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, ImmutableMatrix, Integer, Symbol
+import numpy as np
+from sympy import Expr, ImmutableMatrix, Integer, MatrixBase, Symbol, sqrt, sympify
 
 from gan_sde.symbolic.field import tidy
 from gan_sde.symbolic.game import Game
@@ -29,6 +30,7 @@ class Jet:
     @staticmethod
     def constant(value: Any) -> Jet:
         """Series without eta."""
+        value = sympify(value, strict=True)  # a plain 1 must divide as an exact 1
         zero = value * 0
         return Jet((value, *(zero for _ in range(ORDER))))
 
@@ -53,7 +55,35 @@ class Jet:
         return _as_jet(other) - self
 
     def __truediv__(self, other: Any) -> Jet:
-        return Jet(tuple(c / other for c in self.coefficients))
+        divisor = _as_jet(other)
+        if divisor.is_vector:
+            raise ValueError("algorithm: expected a division by a number or a series of numbers, got one by a vector")
+        if tidy(divisor.coefficients[0]) == 0:
+            raise ValueError("algorithm: expected divisors that are not 0 at learning rate 0, got one that is")
+        quotient: list[Any] = []
+        for n in range(ORDER + 1):
+            rest = _sum((self.coefficients[n], *(quotient[k] * divisor.coefficients[n - k] * -1 for k in range(n))))
+            quotient.append(rest / divisor.coefficients[0])
+        return Jet(tuple(quotient))
+
+    def __rtruediv__(self, other: Any) -> Jet:
+        return _as_jet(other) / self
+
+    def __pow__(self, power: Any) -> Jet:
+        if self.is_vector or not isinstance(power, (int, np.integer, Integer)) or power < 0:
+            raise ValueError(
+                f"algorithm: expected powers of numbers by integers >= 0, got {power!r} "
+                f"on a {'vector' if self.is_vector else 'number'}"
+            )
+        product = Jet.constant(1)
+        for _ in range(min(int(power), ORDER + 1) if self.coefficients[0] == 0 else int(power)):
+            product = product * self
+        return product
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether the coefficients are columns."""
+        return isinstance(self.coefficients[0], MatrixBase)
 
 
 ETA_JET = Jet((Integer(0), Integer(1), Integer(0)))
@@ -100,6 +130,28 @@ class JetOracle(AbstractOracle):
 
     def only(self, player: str, v: Jet) -> Jet:
         return Jet(tuple(self._symbolic.only(player, c) for c in v.coefficients))
+
+    def square(self, v: Jet) -> Jet:
+        a, b, c = v.coefficients
+        times = a.multiply_elementwise
+        return Jet((times(a), times(b) * 2, times(c) * 2 + b.multiply_elementwise(b)))
+
+    def over_root(self, v: Jet, w: Jet, epsilon: float) -> Jet:
+        """Series of the quotient, entry by entry, from those of root and numerator."""
+        columns = []
+        for numerator, square in zip(zip(*v.coefficients, strict=True), zip(*w.coefficients, strict=True), strict=True):
+            root = sqrt(square[0])
+            denominator = (
+                root + epsilon,
+                square[1] / (2 * root),
+                square[2] / (2 * root) - square[1] ** 2 / (8 * root**3),
+            )
+            quotient: list[Expr] = []
+            for n in range(ORDER + 1):
+                known = sum((quotient[k] * denominator[n - k] for k in range(n)), start=Integer(0))
+                quotient.append((numerator[n] - known) / denominator[0])
+            columns.append(quotient)
+        return Jet(tuple(ImmutableMatrix([column[n] for column in columns]) for n in range(ORDER + 1)))
 
     def _expand(self, matrix: ImmutableMatrix, x: Jet) -> Jet:
         """Series of a matrix of expressions at ``x_0 + x_1 eta + x_2 eta^2``."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, ImmutableMatrix, Symbol, zeros
+from sympy import Expr, ImmutableMatrix, Symbol, sqrt, zeros
 
 from gan_sde.symbolic.game import Game
 
@@ -51,6 +51,14 @@ class AbstractOracle(ABC):
     @abstractmethod
     def only(self, player: str, v: Any) -> Any:
         """``v`` with the blocks of all other players set to 0."""
+
+    def square(self, v: Any) -> Any:
+        """Squares of the entries."""
+        return v * v
+
+    def over_root(self, v: Any, w: Any, epsilon: float) -> Any:
+        """``v / (sqrt(w) + epsilon)``, entry by entry."""
+        return v / (w**0.5 + epsilon)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +114,12 @@ class SymbolicOracle(AbstractOracle):
         own = set(self._game.players[player])
         return ImmutableMatrix([e if s in own else 0 for s, e in zip(self._game.parameters, v, strict=True)])
 
+    def square(self, v: Any) -> ImmutableMatrix:
+        return v.multiply_elementwise(v)
+
+    def over_root(self, v: Any, w: Any, epsilon: float) -> ImmutableMatrix:
+        return ImmutableMatrix([a / (sqrt(b) + epsilon) for a, b in zip(v, w, strict=True)])
+
     def random_field(self, batch: Batch) -> tuple[ImmutableMatrix, ImmutableMatrix]:
         """Batch field ``d x 1`` and its Jacobian ``d x d``, in the parameters and the batch means."""
         if batch not in self._matrices:
@@ -154,6 +168,12 @@ class RatedOracle(AbstractOracle):
 
     def only(self, player: str, v: Any) -> Any:
         return self._oracle.only(player, v)
+
+    def square(self, v: Any) -> Any:
+        return self._oracle.square(v)
+
+    def over_root(self, v: Any, w: Any, epsilon: float) -> Any:
+        return self._oracle.over_root(v, w, epsilon)
 
     def _scaled(self, v: Any) -> Any:
         blocks = [self._rates[player] * self._oracle.only(player, v) for player in self.players]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
+import numpy as np
 from sympy import Expr, ImmutableMatrix, Integer, Rational, Symbol, cancel, sqrt
 from sympy import latex as to_latex
 
@@ -43,6 +44,10 @@ class SDE:
         Per diffusion column, the (batch, function) whose batch mean it multiplies; None with ``noise="exact"``.
     training, options
         The training that it was derived from, and how; None if it was made by hand.
+    parameters
+        The d state symbols: those of the game, and the slow memory of an algorithm that has one.
+    shift
+        Where a fast memory was eliminated: ``x0 + lr shift`` is the start at which the SDE follows the training.
     lr, batch_size
         The two symbols.
     """
@@ -52,6 +57,8 @@ class SDE:
     drift: ImmutableMatrix
     diffusion: ImmutableMatrix
     covariance: ImmutableMatrix
+    parameters: tuple[Symbol, ...]
+    shift: ImmutableMatrix
     slots: tuple[tuple[int, int], ...] | None = None
     training: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -59,14 +66,18 @@ class SDE:
     batch_size: Symbol = BATCH_SIZE
 
     @property
-    def parameters(self) -> tuple[Symbol, ...]:
-        """State symbols."""
-        return self.game.parameters
-
-    @property
     def dim(self) -> int:
         """Number d of states."""
         return len(self.parameters)
+
+    def start(self, x: np.ndarray, lr: float) -> np.ndarray:
+        """Complete starts ``(n, d)`` of the parameters to starts of the state at which the SDE follows the training.
+
+        Slow memory is appended; where a fast memory was eliminated, ``lr shift`` is added.
+        """
+        if self.training is None or len(self.training.state) == x.shape[1]:
+            return x
+        return self.training.start_of_sde(self, x, lr)
 
     def latex(self) -> str:
         """LaTeX of the SDE as an ``align*`` body."""
@@ -92,11 +103,15 @@ class SDE:
             drift=self.drift.subs(table),
             diffusion=self.diffusion.subs(table),
             covariance=self.covariance.subs(table),
+            shift=self.shift.subs(table),
         )
 
     def with_rates(self, rates: Mapping[str, float]) -> SDE:
         """Return the SDE of the same training with per-player rates."""
-        if self.training is None:
+        if all(rate == 1 for rate in rates.values()):
+            return self
+        derived = None if self.training is None else self.training.sde(**self.options)
+        if derived is None or (derived.drift, derived.diffusion) != (self.drift, self.diffusion):
             raise ValueError("lr: expected one rate for an SDE that was not derived from a training, got one a player")
         return self.training.with_rates(rates).sde(**self.options)
 
@@ -106,10 +121,18 @@ class SDE:
         check_positive("lr", lr)
         check_batch_size(batch_size)
         if batch_size == inf:
-            drift = self.drift.applyfunc(lambda e: e.limit(self.batch_size, inf) if e.has(self.batch_size) else e)
-            return drift.subs(self.lr, lr), ImmutableMatrix.zeros(self.dim, self.diffusion.cols)
+            quiet = self.without_noise()
+            return quiet.drift.subs(self.lr, lr), quiet.diffusion
         table = {self.lr: lr, self.batch_size: batch_size}
         return self.drift.subs(table), self.diffusion.subs(table)
+
+    def without_noise(self) -> SDE:
+        """Return the deterministic limit of infinite batches: drift without its 1/B terms, no diffusion."""
+        drift = self.drift.applyfunc(lambda e: e.limit(self.batch_size, inf) if e.has(self.batch_size) else e)
+        none = ImmutableMatrix.zeros(self.dim, 0)
+        return replace(
+            self, drift=drift, diffusion=none, covariance=ImmutableMatrix.zeros(self.dim, self.dim), slots=()
+        )
 
     def to_torchsde(self, *, lr: float, batch_size: float = 1) -> TensorSDE:
         """Object that ``torchsde.sdeint`` takes; noise type "general", Ito, ``brownian_size`` columns.
@@ -145,7 +168,7 @@ def derive_sde(update: Update, *, order: int = 1, noise: str = "leading", diffus
         ("diffusion_order", diffusion_order, (1, 2)),
     ):
         check_choice(name, value, choices)
-    parameters = update.game.parameters
+    parameters = update.state
     first = list(update.terms[0])
     rows = update.polynomial(first)
     b0 = update.mean(first)
@@ -155,12 +178,15 @@ def derive_sde(update: Update, *, order: int = 1, noise: str = "leading", diffus
         drift = b0 + ETA * b1
     covariance = _covariance(update, rows)
     modes = _linear_modes(rows, [(b, k) for b, batch in enumerate(update.batches) for k in range(len(batch.means))])
+    linear = all(len(m) < 2 for row in rows for m in row)
+    if diffusion_order == 2 and not linear:
+        raise ValueError("diffusion_order: expected 1 for an update with products of batch means, got 2")
     if diffusion_order == 2:
         modes = _corrected_modes(update, modes, b0)
         covariance = (modes.values * modes.values.T).applyfunc(tidy) / BATCH_SIZE
     diffusion = modes.values * sqrt(ETA / BATCH_SIZE)
     slots: tuple[tuple[int, int], ...] | None = modes.keys
-    if noise == "exact" and any(len(m) > 1 for row in rows for m in row):
+    if noise == "exact" and not linear:
         diffusion, slots = _exact_factor(update, rows) * sqrt(ETA), None
     return SDE(
         game=update.game,
@@ -168,6 +194,8 @@ def derive_sde(update: Update, *, order: int = 1, noise: str = "leading", diffus
         drift=ImmutableMatrix(drift.applyfunc(tidy)),
         diffusion=ImmutableMatrix(diffusion),
         covariance=ImmutableMatrix((ETA * covariance).applyfunc(tidy)),
+        parameters=update.state,
+        shift=update.shift,
         slots=slots,
     )
 
@@ -197,7 +225,7 @@ def _corrected_modes(update: Update, modes: _Modes, b0: ImmutableMatrix) -> _Mod
     rows = update.polynomial(list(update.terms[1]))
     zero = Integer(0)
     second = ImmutableMatrix([[row.get((key,), zero) for key in modes.keys] for row in rows])
-    jacobian = b0.jacobian(update.game.parameters)
+    jacobian = b0.jacobian(update.state)
     values = modes.values + ETA * (second - jacobian * modes.values * Rational(1, 2))
     return _Modes(ImmutableMatrix(values.applyfunc(tidy)), modes.keys)
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from sympy import ImmutableMatrix
+import numpy as np
+from sympy import ImmutableMatrix, Symbol, lambdify
 
+from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.oracle import Batch
 from gan_sde.symbolic.recipe import RATE, BatchDraws, Recipe
 from gan_sde.symbolic.sde import SDE, derive_sde
-from gan_sde.symbolic.update import BATCH_SIZE, ETA, Update, derive_map, derive_update
+from gan_sde.symbolic.update import BATCH_SIZE, ETA, Update, derive_map, derive_update, memory_symbols
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,7 @@ class Training:
         if not isinstance(self.rates, Mapping):
             raise ValueError(f"rates: expected {{player: number}}, got {self.rates!r}")
         # the SDE is printed and stored by name, so its own symbols must not be mistaken for the game's
-        for symbol in (*self.game.parameters, *self.game.free_symbols):
+        for symbol in (*self.state, *self.game.free_symbols):
             if symbol.name in (ETA.name, BATCH_SIZE.name):
                 raise ValueError(f"game: expected names other than {ETA} and {BATCH_SIZE}, got {symbol.name!r}")
 
@@ -55,8 +57,13 @@ class Training:
         return derive_update(self.game, self.algorithm, self.rates)
 
     @cached_property
+    def state(self) -> tuple[Symbol, ...]:
+        """The parameters, then what the algorithm carries, slot by slot."""
+        return (*self.game.parameters, *(s for slot in memory_symbols(self.game, self.algorithm) for s in slot))
+
+    @cached_property
     def map(self) -> tuple[ImmutableMatrix, tuple[Batch, ...]]:
-        """One iteration in full, ``d x 1``, and the batches that it draws."""
+        """One iteration in full, a column in the order of `state`, and the batches that it draws."""
         return derive_map(self.game, self.algorithm, self.rates)
 
     def sde(self, order: int = 1, *, noise: str = "leading", diffusion_order: int = 1) -> SDE:
@@ -103,14 +110,26 @@ class Training:
             tables=expansion.tables,
         )
         return Recipe(
-            state=self.game.parameters,
+            state=self.state,
             update=tuple(e.xreplace({ETA: RATE}) for e in update),
             draws=draws,
-            bounds=state_bounds(self.game),
+            bounds=state_bounds(self.game, self.state),
         )
 
+    def start(self, x: np.ndarray, lr: float) -> np.ndarray:
+        """Complete starts ``(n, d)`` of the parameters to starts of the state, ``(n, D)``."""
+        carried = self.algorithm.start(x) if isinstance(self.algorithm, AbstractMemoryAlgorithm) else ()
+        return np.concatenate([x, *carried], axis=1)
 
-def state_bounds(game: Game) -> tuple[tuple[float, float], ...]:
-    """Bounds of every parameter in state order, infinite where free."""
+    def start_of_sde(self, sde: SDE, x: np.ndarray, lr: float) -> np.ndarray:
+        """Start ``(n, D)`` of one of this training's SDEs; see `SDE.start`."""
+        full = self.start(x, lr)
+        kept = full[:, [self.state.index(s) for s in sde.parameters]]
+        shift = lambdify(self.state, list(sde.shift), modules="numpy")(*full.T)
+        return kept + lr * np.stack(np.broadcast_arrays(*shift, full[:, 0])[:-1], axis=1)
+
+
+def state_bounds(game: Game, state: tuple[Symbol, ...]) -> tuple[tuple[float, float], ...]:
+    """Bounds of every state variable, infinite where free."""
     free = (float("-inf"), float("inf"))
-    return tuple(game.bounds.get(s, free) for s in game.parameters)
+    return tuple(game.bounds.get(s, free) for s in state)

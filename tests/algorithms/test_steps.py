@@ -1,10 +1,14 @@
 """Every algorithm by pen and paper: one step on a game whose numbers a person can follow."""
 
+import math
+
 import numpy as np
 import pytest
-from sympy import ImmutableMatrix, Matrix, Rational, expand, symbols, zeros
+from sympy import I, ImmutableMatrix, Integer, Matrix, Rational, Symbol, expand, oo, simplify, symbols, zeros
 
 import gan_sde as gs
+from gan_sde.symbolic.algorithm import slots_of
+from gan_sde.symbolic.jet import ETA_JET, Jet
 from gan_sde.symbolic.oracle import AbstractOracle, RatedOracle
 from gan_sde.symbolic.update import ETA, derive_map
 
@@ -94,7 +98,16 @@ def game():
     return gs.Game.zero_sum(payoff, maximiser={"d": [omega]}, minimiser={"g": [theta]}, data={y: gs.Normal(1, 2)})
 
 
-@pytest.mark.parametrize("name", gs.algorithms.names())
+@pytest.mark.parametrize("name", [n for n in gs.algorithms.names() if slots_of(gs.algorithms.get(n))])
+def test_protocol_of_algorithms_with_memory(name, game):
+    """No move of the parameters at rate 0; each carried vector is of the state's shape."""
+    algorithm = gs.algorithms.get(name)
+    update, _ = derive_map(game, algorithm)
+    assert update.shape == (2 * (1 + len(slots_of(algorithm))), 1)
+    assert update[:2, :].subs(ETA, 0) == ImmutableMatrix([omega, theta])
+
+
+@pytest.mark.parametrize("name", [n for n in gs.algorithms.names() if not slots_of(gs.algorithms.get(n))])
 def test_protocol(name, game):
     """No move at rate 0; series and full map agree; a step is of the state's shape."""
     weighted = name in ("consensus", "gradient-regularised")
@@ -133,13 +146,38 @@ def test_rates_scale_the_field_and_its_jacobian(game):
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda g: gs.algorithms.get("sgd"), "algorithm: expected one of competitive, consensus"),
+        (lambda g: gs.algorithms.get("sgd"), "algorithm: expected one of "),
         (lambda g: gs.algorithms.get("sgda", speed=1), "algorithm sgda: expected options order"),
         (lambda g: gs.algorithms.get("sgda", order="both"), "order: expected 'simultaneous' or 'alternating'"),
         (lambda g: gs.algorithms.get("sgda", first="d"), "order: expected 'alternating' with first"),
         (lambda g: gs.algorithms.get("sgda", order="alternating", inner_steps={"d": 0}), "inner_steps['d']: expected"),
         (lambda g: gs.algorithms.get("sgda", rates=3), "rates: expected {player: number}, got 3"),
         (lambda g: gs.algorithms.get("extragradient", extrapolation="far"), "extrapolation: expected a number"),
+        (lambda g: gs.algorithms.get("extragradient", extrapolation=float("nan")), "extrapolation: expected a number"),
+        (lambda g: gs.algorithms.get("lola", rate=True), "rate: expected a number"),
+        (lambda g: gs.algorithms.get("unrolled", rate=1j), "rate: expected a number"),
+        (lambda g: gs.algorithms.get("unrolled", inner_steps=1.5), "inner_steps: expected an integer >= 1, got 1.5"),
+        (lambda g: gs.algorithms.Fixed("1"), "Fixed value: expected a finite real number, got '1'"),
+        (lambda g: gs.algorithms.Fixed(float("inf")), "Fixed value: expected a finite real number, got inf"),
+        (lambda g: gs.algorithms.MultipleOfEta(None), "MultipleOfEta factor: expected a finite real number, got None"),
+        (lambda g: gs.algorithms.get("consensus", weight="a"), "weight: expected a finite real number, got 'a'"),
+        (lambda g: gs.algorithms.get("consensus", weight=np.nan), "weight: expected a finite real number, got nan"),
+        (lambda g: gs.algorithms.get("gradient-regularised", weight=[1]), "weight: expected a finite real number"),
+        (
+            lambda g: gs.algorithms.get("symplectic-adjustment", weight=I),
+            "weight: expected a finite real number, got I",
+        ),
+        (lambda g: gs.algorithms.get("linear-family", alpha="1"), "alpha: expected a finite real number, got '1'"),
+        (lambda g: gs.algorithms.get("linear-family", beta=oo), "beta: expected a finite real number, got oo"),
+        (lambda g: gs.algorithms.get("linear-family", gamma=None), "gamma: expected a finite real number, got None"),
+        (lambda g: gs.algorithms.get("sgda", rates={"g": "2"}), "rates['g']: expected a positive number, got '2'"),
+        (lambda g: gs.algorithms.get("sgda", rates={"g": 0}), "rates['g']: expected a positive number, got 0"),
+        (lambda g: gs.algorithms.get("sgda", rates={"g": -1.5}), "rates['g']: expected a positive number, got -1.5"),
+        (lambda g: gs.algorithms.get("sgda", rates={"g": math.inf}), "rates['g']: expected a positive number, got inf"),
+        (
+            lambda g: gs.algorithms.get("sgda", order="alternating", inner_steps={"d": np.float64(2)}),
+            "inner_steps['d']: expected an integer >= 1, got",
+        ),
         (
             lambda g: gs.Training(g, gs.algorithms.get("sgda", order="alternating", first="x")).sde(),
             "first: expected one of the players d, g; got 'x'".replace(";", ","),
@@ -152,6 +190,84 @@ def test_rates_scale_the_field_and_its_jacobian(game):
 def test_bad_input(make, words, game):
     with pytest.raises(ValueError) as error:
         make(game)
+    assert str(error.value).startswith(words)
+    assert "\n" not in str(error.value)
+
+
+def test_numbers_of_numpy_and_symbols_are_accepted(game):
+    by_int = gs.algorithms.get("sgda", order="alternating", inner_steps={"d": 2}, rates={"g": 2})
+    by_numpy = gs.algorithms.get(
+        "sgda", order="alternating", inner_steps={"d": np.int64(2)}, rates={"g": np.float64(2)}
+    )
+    drifts = [gs.Training(game, a).sde(order=2).drift for a in (by_int, by_numpy)]
+    assert expand(drifts[0] - drifts[1]) == zeros(2, 1)
+    beta = Symbol("beta")
+    symbolic = gs.Training(game, gs.algorithms.get("consensus", weight=beta)).sde(order=1).drift
+    numeric = gs.Training(game, gs.algorithms.get("consensus", weight=Rational(1, 3))).sde(order=1).drift
+    assert expand(symbolic.subs(beta, Rational(1, 3)) - numeric) == zeros(2, 1)
+    assert expand(symbolic - numeric) != zeros(2, 1)
+    ahead = gs.Training(game, gs.algorithms.get("extragradient", extrapolation=beta)).sde(order=2).drift
+    assert beta in ahead.free_symbols
+
+
+class Damped:
+    """Uses the learning rate in every way that a series allows."""
+
+    def step(self, oracle, x, eta):
+        ahead = x - eta / (1 + 2 * eta) * oracle.F(x, oracle.fresh())
+        x = x - (1 - (1 + eta) ** 2) / (3 - eta) * -1 * oracle.F(ahead, oracle.fresh())
+        return x + (eta**2 / 5 - eta**3 + eta**0 * eta / (2 + eta)) * oracle.F(x, oracle.fresh())
+
+
+def test_powers_and_quotients_of_the_learning_rate(game):
+    """The series against derivatives of the full map at 0; quotients are expanded exactly, not to floats."""
+    algorithm = Damped()
+    update, _ = derive_map(game, algorithm)
+    terms = gs.Training(game, algorithm).update.terms
+    for order, term in enumerate(terms):
+        derivative = update.diff(ETA, order + 1).subs(ETA, 0) / math.factorial(order + 1)
+        assert expand(derivative - term) == zeros(2, 1)
+        assert term != zeros(2, 1)
+
+
+@pytest.mark.parametrize(
+    "make, expected",
+    [
+        (lambda eta: eta**2, (0, 0, 1)),
+        (lambda eta: eta**3, (0, 0, 0)),
+        (lambda eta: (2 + eta) ** np.int64(3), (8, 12, 6)),
+        (lambda eta: (2 + eta) ** Integer(0), (1, 0, 0)),
+        (lambda eta: 1 / (1 + eta), (1, -1, 1)),
+        (lambda eta: eta / (2 + eta), (0, Rational(1, 2), Rational(-1, 4))),
+        (lambda eta: (1 + eta) / (1 - 3 * eta + eta**2), (1, 4, 11)),
+        (lambda eta: omega / (omega - eta), (1, 1 / omega, 1 / omega**2)),
+        (lambda eta: Jet.constant(1) / 3, (Rational(1, 3), 0, 0)),
+    ],
+)
+def test_series_by_hand(make, expected):
+    assert [simplify(a - b) for a, b in zip(make(ETA_JET).coefficients, expected, strict=True)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "step, words",
+    [
+        (lambda x, f, eta: x - f / eta, "algorithm: expected divisors that are not 0 at learning rate 0"),
+        (lambda x, f, eta: x - eta / f, "algorithm: expected a division by a number or a series of numbers"),
+        (
+            lambda x, f, eta: x - eta**0.5 * f,
+            "algorithm: expected powers of numbers by integers >= 0, got 0.5 on a num",
+        ),
+        (lambda x, f, eta: x - eta**-1 * f, "algorithm: expected powers of numbers by integers >= 0, got -1 on a numb"),
+        (lambda x, f, eta: x - f**2, "algorithm: expected powers of numbers by integers >= 0, got 2 on a vector"),
+    ],
+)
+def test_what_a_series_cannot_do_is_refused(step, words, game):
+    class Own:
+        def step(self, oracle, x, eta):
+            return step(x, oracle.F(x, oracle.fresh()), eta)
+
+    with pytest.raises(ValueError) as error:
+        gs.Training(game, Own()).sde()
     assert str(error.value).startswith(words)
 
 

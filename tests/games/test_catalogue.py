@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Matrix, Symbol, expand, lambdify, log, simplify, symbols, zeros
+from sympy import Matrix, Rational, Symbol, expand, lambdify, log, simplify, symbols, zeros
 from sympy import exp as e
 
 import gan_sde as gs
@@ -79,6 +79,41 @@ def test_quadratic_covariance_is_the_one_given():
 def test_quadratic_refuses_a_covariance_that_is_not_psd():
     with pytest.raises(ValueError, match=r"^covariance: expected a positive semidefinite matrix, got eigenvalue -1"):
         gs.games.get("quadratic", covariance=[[1, 2], [2, 1]])
+
+
+@pytest.mark.parametrize(
+    "name, options, words",
+    [
+        ("bilinear", {"dim": 0}, "dim: expected an integer >= 1, got 0"),
+        ("bilinear", {"dim": 10**9}, "dim: expected an integer >= 1 and <= 1000, got 1000000000"),
+        ("bilinear", {"dim": 2.0}, "dim: expected an integer >= 1, got 2.0"),
+        ("bilinear", {"noise": "no"}, "noise: expected True or False, got 'no'"),
+        ("dirac-gan", {"penalty": 0.5}, "penalty: expected True or False, got 0.5"),
+        ("dirac-gan", {"noise": "no"}, "noise: expected True or False, got 'no'"),
+        ("quadratic", {"samples": "a"}, "samples: expected rows of finite numbers (a, lam, c, p, q), got 'a'"),
+        (
+            "quadratic",
+            {"samples": [[1, 2, 3]]},
+            "samples: expected rows (a, lam, c, p, q), got an array of shape (1, 3)",
+        ),
+        ("quadratic", {"samples": np.zeros((0, 5))}, "samples: expected rows (a, lam, c, p, q), got an array of shape"),
+        ("quadratic", {"samples": [[1, 2, 3, 4, np.inf]]}, "samples: expected rows of finite numbers"),
+        ("quadratic", {"covariance": "a"}, "covariance: expected a symmetric 2 x 2 matrix of finite numbers, got 'a'"),
+        ("quadratic", {"covariance": [[1, np.nan], [np.nan, 1]]}, "covariance: expected a symmetric 2 x 2 matrix of"),
+        ("quadratic", {"covariance": [[1, 0.5], [0, 1]]}, "covariance: expected a symmetric 2 x 2 matrix, got [[1.0,"),
+    ],
+)
+def test_bad_options(name, options, words):
+    with pytest.raises(ValueError) as error:
+        gs.games.get(name, **options)
+    assert str(error.value).startswith(words)
+    assert "\n" not in str(error.value)
+
+
+def test_options_of_numpy_and_exact_numbers_are_accepted():
+    assert gs.games.get("bilinear", dim=np.int64(3), noise=np.False_).dim == 6
+    exact = gs.games.get("quadratic", covariance=[[Rational(2), Rational(1, 2)], [Rational(1, 2), Rational(1)]])
+    np.testing.assert_allclose(np.array(exact.noise_covariance, dtype=float), [[2.0, 0.5], [0.5, 1.0]], rtol=1e-12)
 
 
 def test_quadratic_samples_by_hand():

@@ -10,6 +10,7 @@ import gan_sde as gs
 from gan_sde.games.lq_gan_arrays import LQGANArrays
 from gan_sde.kernels.array import ArrayStepper
 from gan_sde.kernels.reference import reference_stepper
+from gan_sde.symbolic.algorithm import slots_of
 
 w2, w1, a, b, mu, sigma = symbols("w2 w1 a b mu sigma")
 
@@ -128,7 +129,9 @@ def test_array_form_runs_the_same_batches_as_the_symbols():
     for name in gs.algorithms.names():
         algorithm = gs.algorithms.get(name)
         rates = np.full(3, 0.02)
-        by_symbols, by_arrays = start.copy(), start.copy()
+        memory = algorithm.start(start) if slots_of(algorithm) else ()
+        by_symbols = np.concatenate([start, *memory])
+        by_arrays = by_symbols.copy()
         flags = np.full(6, -1), np.full(6, -1)
         reference_stepper(gs.Training(game, algorithm).recipe(), batch_size=5, seed=9, statistics="never").advance(
             by_symbols, flags[0], trajectory=2, step=4, rates=rates
@@ -143,6 +146,20 @@ def test_array_form_runs_the_same_batches_as_the_symbols():
     "options, words",
     [
         ({"dim": 0}, "dim: expected an integer >= 1, got 0"),
+        ({"dim": 65}, "dim: expected an integer >= 1 and <= 64, got 65"),
+        ({"dim": "2"}, "dim: expected an integer >= 1, got '2'"),
+        ({"data": np.zeros((3, 65))}, "data: expected at most 64 columns, got 65"),
+        ({"data": "a"}, "data: expected an array (rows, dim) of finite numbers, got 'a'"),
+        (
+            {"data": [[1.0], [2.0, 3.0]]},
+            "data: expected an array (rows, dim) of finite numbers, got [[1.0], [2.0, 3.0]]",
+        ),
+        ({"data": [1.0, np.nan]}, "data: expected an array (rows, dim) of finite numbers, got nan at (1,)"),
+        ({"data": [1 + 2j]}, "data: expected an array (rows, dim) of finite numbers, got [(1+2j)]"),
+        ({"data": [["1"]]}, "data: expected an array (rows, dim) of finite numbers, got [['1']]"),
+        ({"data": []}, "data: expected shape (rows, dim), got (0, 1)"),
+        ({"minimum_scale": "a"}, "minimum_scale: expected a positive number, got 'a'"),
+        ({"minimum_scale": 0}, "minimum_scale: expected a positive number, got 0"),
         ({"dim": 2, "data": [[1.0], [2.0]]}, "data: expected shape (rows, 2), got (2, 1)"),
         ({"size": 3}, "game lq-gan: expected options"),
     ],

@@ -7,6 +7,7 @@ from sympy import lambdify, symbols
 
 import gan_sde as gs
 from gan_sde.neural import TensorOracle
+from gan_sde.symbolic.algorithm import run_step
 from gan_sde.symbolic.update import ETA, derive_map
 
 SAMPLES = ((1.2, 0.9, 0.7, 0.2, -0.3), (0.7, 1.7, 1.2, -0.4, 0.2), (1.6, 0.5, 0.5, 0.1, 0.25))
@@ -74,10 +75,14 @@ CASES = [(k, n) for k in GAMES for n in gs.algorithms.names() if k != "mixed" or
 def test_tensor_step_equals_symbolic_update(kind, name):
     game, algorithm = GAMES[kind](), gs.algorithms.get(name)
     oracle = Recording(game, batch_size=6, width=1, generator=torch.Generator().manual_seed(1))
-    start = np.array(game.x0) + 0.2
-    step = algorithm.step(oracle, torch.tensor(start)[None], 0.07)[0].numpy()
+    training = gs.Training(game, algorithm)
+    start = np.full(len(training.state), 0.3)  # parameters and memory
+    start[: game.dim] = np.array(game.x0) + 0.2
+    x, *memory = torch.tensor(start).reshape(-1, 1, game.dim).unbind(0)
+    moved, carried = run_step(algorithm, oracle, x, tuple(memory), 0.07)
+    step = torch.cat([moved, *carried], dim=1)[0].numpy()
     update, batches = derive_map(game, algorithm)
-    values = {ETA: 0.07, **dict(zip(game.parameters, start, strict=True))}
+    values = {ETA: 0.07, **dict(zip(training.state, start, strict=True))}
     for batch, drawn in zip(batches, oracle.drawn, strict=True):
         values |= dict(zip(batch.means, chaos_means(game, drawn), strict=True))
     np.testing.assert_allclose(step, np.array(update.subs(values), dtype=float)[:, 0], rtol=1e-9)

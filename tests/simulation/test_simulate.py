@@ -2,10 +2,13 @@
 
 import math
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.integrate import solve_ivp
+from sympy import lambdify
 
 import gan_sde as gs
 from gan_sde.simulation import ensemble
@@ -90,9 +93,70 @@ def test_kernel_equals_plain_reference(name, kind):
     game = gs.games.get("lq-gan").subs(mu=0.5, sigma=1.0)
     training = gs.Training(game, gs.algorithms.get(name))
     process = training if kind == "training" else training.sde(order=1)
-    options = {"steps": 4, "trajectories": 70, "batch_size": 3}
+    # the order-2 integrator has tests of its own, and compiles for long
+    options = {"steps": 4, "trajectories": 70, "batch_size": 3, "integrator": "euler", "record": ("final", "memory")}
     fused, plain = run(process, **options), run(process, backend="reference", **options)
     np.testing.assert_allclose(fused["final"], plain["final"], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sgda", "crossing-the-curl"])
+@pytest.mark.parametrize("order, integrator", [(1, "weak2"), (2, "euler")])
+def test_noise_off_makes_an_sde_the_flow(name, order, integrator):
+    """Multiplicative noise and drift terms in 1/B are gone, whatever B: Ito corrections of the scheme, too."""
+    game = gs.games.get("lq-gan").subs(mu=0.5, sigma=1.0)
+    shared = {"batches": "shared"}
+    for noise in ("leading", "exact"):
+        sde = gs.Training(game, gs.algorithms.get(name, **shared)).sde(order=order, noise=noise)
+        options = {"integrator": integrator, "substeps": 8, "trajectories": 2, "steps": 10}
+        quiet = [run(sde, **options, noise=False, batch_size=b)["final"].values[0] for b in (1, 8)]
+        limit = run(sde, **options, batch_size=math.inf)["final"].values[0]
+        np.testing.assert_array_equal(quiet[0], limit)
+        np.testing.assert_array_equal(quiet[1], limit)
+        drift = lambdify(sde.parameters, list(sde.at(0.02, math.inf)[0]))
+        flow = solve_ivp(lambda t, x, b=drift: b(*x), (0, 0.2), game.x0, rtol=1e-10, atol=1e-12).y[:, -1]
+        np.testing.assert_allclose(limit, flow, rtol=2e-2 if integrator == "euler" else 1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", gs.games.names())
+def test_every_game_runs_at_its_defaults(name):
+    game = gs.games.get(name).with_defaults()
+    training = gs.Training(game, gs.algorithms.get("sgda"))
+    for process in (training, training.sde(order=2)):
+        data = run(process, batch_size=1, trajectories=10, steps=5)
+        assert np.isfinite(data["final"]).all()
+
+
+@pytest.mark.parametrize("couple", [False, True])
+def test_games_without_noise_run(couple):
+    game = gs.games.get("bilinear", noise=False).with_defaults()
+    training = gs.Training(game, gs.algorithms.get("sgda"))
+    finals = [run(training, couple=couple, backend=b, trajectories=1)["final"].values for b in ("cpu", "reference")]
+    np.testing.assert_allclose(finals[0], finals[1])
+    # |x| grows by exactly sqrt(1 + lr^2) a step
+    assert np.linalg.norm(finals[0]) == pytest.approx(np.sqrt(2) * (1 + 0.02**2) ** 10)
+
+
+def test_cost_does_not_grow_with_the_batch(training):
+    """10^9 samples a batch by statistics: 2 means and 2 chi-squares a step; z-scores against the SDE-free moments."""
+    data = run(training, batch_size=10**9, trajectories=2000, steps=5)
+    quiet = run(training, batch_size=math.inf, trajectories=1, steps=5)
+    spread = data["final"].std("trajectory").values
+    assert (spread < 1e-4).all() and (spread > 0).all()
+    np.testing.assert_allclose(data["final"].mean("trajectory"), quiet["final"][0], atol=5e-6)
+
+
+def test_euler_refuses_what_it_could_never_resolve(training):
+    with pytest.raises(ValueError, match="integrator: expected 'weak2' at so small a learning rate"):
+        run(training.sde(order=2), integrator="euler", lr=1e-6)
+
+
+def test_per_player_rates_of_an_edited_sde_are_refused(training):
+    sde = training.sde(order=1)
+    same = {"discriminator": 0.02, "generator": 0.02}
+    edited = replace(sde, drift=sde.drift * 0)
+    np.testing.assert_array_equal(run(edited, lr=same, noise=False)["final"], run(edited, noise=False)["final"])
+    with pytest.raises(ValueError, match="lr: expected one rate for an SDE that was not derived"):
+        run(edited, lr={"discriminator": 0.02, "generator": 0.01})
 
 
 def test_noise_off_is_the_deterministic_limit(training):
@@ -248,7 +312,16 @@ def test_resume_redoes_missing_and_damaged_chunks(training, tmp_path, monkeypatc
         ({"seed": -1}, "seed: expected an integer >= 0"),
         ({"x0": [1, 2, 3]}, "x0: expected shape (4,) or (3000, 4) in the order w2, w1, a, b, got (3,)"),
         ({"x0": {"w2": 1.0}}, "x0: expected a value for each of w2, w1, a, b; got nothing for w1, a, b"),
-        ({"x0": [1, 2, 3, math.nan]}, "x0: expected finite numbers"),
+        ({"x0": [1, 2, 3, math.nan]}, "x0: expected finite numbers of type float64"),
+        ({"x0": [1, 2, 3, 1e300], "dtype": "float32"}, "x0: expected finite numbers of type float32"),
+        ({"lr": lambda k: None}, "lr: expected a function of the iteration that returns a number"),
+        ({"lr": ["a"] * 20}, "lr: expected numbers, got"),
+        ({"batch_size": 1e300}, "batch_size: expected an integer >= 1"),
+        ({"steps": 10**12}, "steps: expected an integer >= 1 and <= 4294967295"),
+        ({"trajectories": 10**13}, "record: expected results within"),
+        ({"resume": "x"}, "resume: expected True or False, got 'x'"),
+        ({"progress": "x"}, "progress: expected True or False, got 'x'"),
+        ({"record": None}, "record: expected"),
         ({"record": ("everything",)}, "record: expected"),
         ({"every": 0}, "every: expected an integer >= 1, got 0"),
         ({"substeps": 2}, "substeps: expected none for a training that is not coupled, got 2"),

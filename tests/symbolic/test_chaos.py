@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy import stats
-from sympy import Integer, exp, lambdify, symbols
+from sympy import I, Integer, Rational, Symbol, exp, lambdify, nan, oo, sqrt, symbols, zoo
 
 from gan_sde.symbolic.distributions import Bernoulli, Deterministic, Empirical, Normal, Uniform
 from gan_sde.symbolic.expectation import chaos
@@ -93,6 +93,55 @@ def test_batch_moments_of_normals_against_chi_square():
 def test_not_polynomial_in_normal_data_is_refused_by_name():
     with pytest.raises(ValueError, match="data: expected losses polynomial in the Normal data symbol y"):
         chaos([exp(x * y)], {y: Normal(0, 1)})
+
+
+@pytest.mark.parametrize("law", [Normal(0, 1), Uniform(0, 1), Bernoulli(0.5)], ids=lambda law: type(law).__name__)
+def test_the_refusal_shows_the_term_as_it_was_written(law):
+    with pytest.raises(ValueError) as error:
+        chaos([x + y, exp(x * y)], {y: law})
+    name = type(law).__name__
+    assert str(error.value) == (f"data: expected losses polynomial in the {name} data symbol y, got a term in exp(x*y)")
+
+
+@pytest.mark.parametrize("make", [
+    lambda v: Normal(v, 1), lambda v: Normal(0, v), lambda v: Uniform(v, 1), lambda v: Uniform(0, v),
+    lambda v: Bernoulli(v), lambda v: Deterministic(v),
+])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        nan,
+        oo,
+        -oo,
+        zoo,
+        I,
+        1 + 2j,
+        float("nan"),
+        np.inf,
+        sqrt(-1),
+        p * oo,
+        p + I,
+        Symbol("s", imaginary=True),
+        True,
+        "1",
+    ],
+    ids=str,
+)
+def test_constants_of_laws_must_be_finite_and_real(make, value):
+    with pytest.raises(ValueError, match=r"^\w+ \w+: expected a (finite real )?number or a sympy expression, got "):
+        make(value)
+
+
+def test_a_constant_that_gets_lost_on_substitution_is_refused():
+    with pytest.raises(ValueError, match=r"^Normal mean: expected a finite real number or a sympy expression, got zoo"):
+        Normal(1 / p, 1).subs({p: Integer(0)})
+
+
+@pytest.mark.parametrize(
+    "value", [Rational(1, 3), sqrt(2) / 2, np.float64(0.25), np.int64(1), p, Symbol("s", positive=True)]
+)
+def test_real_constants_are_kept(value):
+    assert Normal(value, value).mean == value and Bernoulli(value).p == value
 
 
 @pytest.mark.parametrize(

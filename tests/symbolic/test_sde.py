@@ -174,6 +174,12 @@ def test_bad_options(options, words):
     assert str(error.value) == words
 
 
+def test_stationary_correction_needs_an_update_linear_in_the_batch():
+    training = gs.Training(gs.games.get("lq-gan"), gs.algorithms.get("crossing-the-curl"))
+    with pytest.raises(ValueError, match="diffusion_order: expected 1 for an update with products of batch means"):
+        training.sde(diffusion_order=2)
+
+
 def test_free_constants_are_named():
     sde = gs.Training(gs.games.get("lq-gan"), gs.algorithms.get("sgda")).sde()
     with pytest.raises(ValueError, match="got none for mu, sigma"):

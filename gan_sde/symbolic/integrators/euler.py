@@ -17,4 +17,4 @@ def euler(sde: SDE, slots: Slots | None = None) -> Recipe:
     for column, normal in zip(parts.columns, parts.normals, strict=True):
         noise += column * normal
     update = parts.state + parts.drift * SUBSTEP + noise * sqrt(SUBSTEP)
-    return Recipe(sde.parameters, tuple(update), GaussianDraws(parts.drawn), state_bounds(sde.game))
+    return Recipe(sde.parameters, tuple(update), GaussianDraws(parts.drawn), state_bounds(sde.game, sde.parameters))

@@ -45,7 +45,9 @@ def weak2(sde: SDE, slots: Slots | None = None) -> Recipe:
                 sign = Symbol(f"sign_{i}_{j}__")
                 signs.append(sign)
                 update += difference * sign * h / 2
-    return Recipe(sde.parameters, tuple(update), GaussianDraws(parts.drawn, tuple(signs)), state_bounds(sde.game))
+    return Recipe(
+        sde.parameters, tuple(update), GaussianDraws(parts.drawn, tuple(signs)), state_bounds(sde.game, sde.parameters)
+    )
 
 
 def _quadratic_form(gradient: ImmutableMatrix, x: ImmutableMatrix, direction: ImmutableMatrix) -> Symbol:
