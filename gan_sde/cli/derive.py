@@ -55,7 +55,7 @@ def _matrices(game: Game, sde: SDE) -> dict[str, MatrixBase]:
 def _json(game: Game, sde: SDE, algorithm: str) -> str:
     matrices = _matrices(game, sde)
     strings = {name: [[str(e) for e in row] for row in m.tolist()] for name, m in matrices.items()}
-    symbols = set().union(*(m.free_symbols for m in matrices.values())) | set(game.parameters)
+    symbols = set().union(*(m.free_symbols for m in matrices.values())) | set(sde.parameters)
     document: dict[str, Any] = {
         "game": game.name,
         "players": {player: [s.name for s in block] for player, block in game.players.items()},
@@ -69,6 +69,7 @@ def _json(game: Game, sde: SDE, algorithm: str) -> str:
             "order": sde.order,
             "lr": sde.lr.name,
             "batch_size": sde.batch_size.name,
+            "state": [s.name for s in sde.parameters],
             "drift": strings["drift"],
             "diffusion": strings["diffusion"],
             "covariance": strings["covariance"],
@@ -100,6 +101,7 @@ def _latex(game: Game, sde: SDE, algorithm: str) -> str:
 
 def _text(game: Game, sde: SDE, algorithm: str) -> str:
     names = [s.name for s in game.parameters]
+    state = [s.name for s in sde.parameters]  # with the slow memory of an algorithm that has one
     players = "; ".join(f"{p} ({', '.join(s.name for s in block)})" for p, block in game.players.items())
     losses = {f"loss of {p}": e for p, e in game.losses.items()}
     lr, size = sde.lr.name, sde.batch_size.name
@@ -114,9 +116,9 @@ def _text(game: Game, sde: SDE, algorithm: str) -> str:
         _matrix("noise covariance of one sample", names, names, game.noise_covariance),
         _matrix("noise modes M, M M^T = noise covariance", names, None, game.noise_modes),
         f"SDE of weak order {sde.order} for {algorithm}\n  {clock}",
-        _vector("drift", names, sde.drift),
-        _matrix(f"diffusion{diffusion_scale}", names, None, diffusion),
-        _matrix(f"covariance of the noise per unit time{covariance_scale}", names, names, covariance),
+        _vector("drift", state, sde.drift),
+        _matrix(f"diffusion{diffusion_scale}", state, None, diffusion),
+        _matrix(f"covariance of the noise per unit time{covariance_scale}", state, state, covariance),
     ]
     return "\n\n".join(parts)
 

@@ -41,7 +41,7 @@ def algorithms(_: Namespace) -> int:
         except (ValueError, TypeError):
             rows.append([name, "(takes options)", ""])
             continue
-        summary = (type(algorithm).__doc__ or "").strip().partition("\n")[0]
+        summary = (type(algorithm).__doc__ or "").strip().partition("\n")[0].replace("``", "")
         options = [f.name for f in dataclasses.fields(algorithm)] if dataclasses.is_dataclass(algorithm) else []
         rows.append([name, ", ".join(options) or "none", summary])
     room = terminal_width() - sum(max((len(row[j]) for row in rows), default=0) + 2 for j in range(2))

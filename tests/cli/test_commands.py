@@ -230,3 +230,13 @@ def test_an_interrupted_run_is_resumed_to_the_same_numbers(capsys, tmp_path):
         assert set(resumed.variables) == set(expected.variables)
         for name in expected.variables:
             assert np.array_equal(resumed[name].values, expected[name].values), name
+
+
+def test_derive_shows_the_slow_memory_of_an_algorithm(capsys):
+    options = ["--algorithm", "momentum", "--algorithm-options", "damping=2", "--order", "1"]
+    assert main(["derive", "bilinear", *options]) == 0
+    assert "velocity_omega  lam*theta - 2*velocity_omega" in capsys.readouterr().out
+    assert main(["derive", "bilinear", *options, "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["sde"]["state"] == ["omega", "theta", "velocity_omega", "velocity_theta"]
+    assert document["shapes"]["drift"] == [4, 1]
