@@ -7,7 +7,11 @@ import figures.papers.crossing_the_curl.trajectories
 import figures.papers.coupled_sdes.weak_order
 import figures.papers.coupled_sdes.stationary_law
 import figures.papers.coupled_sdes.fluctuation_dissipation
+import figures.papers.crossing_the_curl.map_trajectories
+import figures.papers.crossing_the_curl.map_fields
+import figures.papers.crossing_the_curl.property_table
 import figures.papers.crossing_the_curl.mean_stage_rate
+import figures.papers.crossing_the_curl.staged_rate
 import figures.papers.crossing_the_curl.real_data  # noqa: F401
 
 # isort: on

@@ -19,6 +19,7 @@ _ORIGIN = {
     "Game": "gan_sde.symbolic.game",
     "SDE": "gan_sde.symbolic.sde",
     "Training": "gan_sde.symbolic.training",
+    "learn_staged": "gan_sde.staged",
     "simulate": "gan_sde.simulation",
     "algorithms": "gan_sde.algorithms",
     "games": "gan_sde.games",

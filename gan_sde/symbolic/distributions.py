@@ -1,24 +1,15 @@
-"""Laws of the data, each with an orthonormal family of functions in which polynomials expand exactly.
-
-Every law brings functions ``psi_1, psi_2, ...`` of its own randomness with mean 0, variance 1 and no mutual
-correlation (Hermite for the normal law, Legendre for the uniform one, ...). A quantity that depends on the data
-expands as ``c_0 + c_1 psi_1 + ...``; ``c_0`` is its exact mean and the other coefficients are an exact factor of
-its covariance (polynomial chaos: Xiu & Karniadakis, SIAM J. Sci. Comput. 24, 2002).
-"""
+"""Laws of the data: normal (Hermite), uniform (Legendre), Bernoulli, deterministic, and finite data sets."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import comb, factorial, prod
 from typing import ClassVar
 
-import numpy as np
 from sympy import (
-    Add,
     Expr,
-    Float,
     Integer,
     Piecewise,
     Poly,
@@ -28,72 +19,13 @@ from sympy import (
     factorial2,
     legendre,
     sqrt,
-    sympify,
 )
 
-from gan_sde.symbolic.validation import may_be_real, shown
-
-MAX_ROWS_WITHOUT_POLYNOMIAL = 256
-
-
-@dataclass(frozen=True, eq=False)
-class Expansion:
-    """Expressions written in the orthonormal functions of one source of randomness.
-
-    Parameters
-    ----------
-    functions
-        The functions ``psi_k`` that occur, as expressions of the base variates.
-    coefficients
-        One row an expression: ``(c_0, c_1, ..., c_m)``, ``c_k`` belonging to ``functions[k - 1]``.
-    normals, uniforms
-        Base variates used: standard normals, uniforms on (0, 1).
-    table
-        For a finite data set: values of the functions at its rows, shape ``(rows, m)``; the functions are then
-        plain symbols, one a column.
-    """
-
-    functions: tuple[Expr, ...]
-    coefficients: tuple[tuple[Expr, ...], ...]
-    normals: tuple[Symbol, ...] = ()
-    uniforms: tuple[Symbol, ...] = ()
-    table: np.ndarray | None = None
-
-
-class AbstractDistribution(ABC):
-    """Law of one data symbol, or jointly of several."""
-
-    @property
-    @abstractmethod
-    def arity(self) -> int:
-        """Number of data symbols that the law governs jointly."""
-
-    @property
-    def free_symbols(self) -> set[Symbol]:
-        """Symbols that the law's own constants contain."""
-        return set()
-
-    def subs(self, mapping: Mapping[Symbol, Expr]) -> AbstractDistribution:
-        """Replace free symbols of the law."""
-        return self
-
-    @abstractmethod
-    def expand(self, symbols: Sequence[Symbol], expressions: Sequence[Expr]) -> Expansion:
-        """Expand expressions of the data symbols in the law's orthonormal functions."""
-
-    @abstractmethod
-    def moment(self, expansion: Expansion, indices: Sequence[int]) -> Expr:
-        """Mean of the product of the functions with these indices (0-based, repeats allowed)."""
-
-
-def _constant(name: str, value: object) -> Expr:
-    try:
-        expression = sympify(value, strict=True)
-    except Exception as error:
-        raise ValueError(f"{name}: expected a number or a sympy expression, got {value!r}") from error
-    if not isinstance(expression, Expr) or not may_be_real(expression):
-        raise ValueError(f"{name}: expected a finite real number or a sympy expression, got {shown(value)}")
-    return expression
+from gan_sde.symbolic.empirical import Empirical as Empirical
+from gan_sde.symbolic.law import AbstractDistribution as AbstractDistribution
+from gan_sde.symbolic.law import Expansion as Expansion
+from gan_sde.symbolic.law import constant
+from gan_sde.symbolic.validation import shown
 
 
 def _powers(expression: Expr, symbol: Symbol, value: Expr, base: Symbol, law: str) -> dict[int, Expr]:
@@ -168,8 +100,8 @@ class Normal(_AbstractPolynomialLaw):
     standard_deviation: Expr
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", _constant("Normal mean", self.mean))
-        object.__setattr__(self, "standard_deviation", _constant("Normal standard_deviation", self.standard_deviation))
+        object.__setattr__(self, "mean", constant("Normal mean", self.mean))
+        object.__setattr__(self, "standard_deviation", constant("Normal standard_deviation", self.standard_deviation))
         if self.standard_deviation.is_negative:
             raise ValueError(f"Normal standard_deviation: expected a number >= 0, got {self.standard_deviation}")
 
@@ -214,8 +146,8 @@ class Uniform(_AbstractPolynomialLaw):
     high: Expr
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "low", _constant("Uniform low", self.low))
-        object.__setattr__(self, "high", _constant("Uniform high", self.high))
+        object.__setattr__(self, "low", constant("Uniform low", self.low))
+        object.__setattr__(self, "high", constant("Uniform high", self.high))
         if (self.high - self.low).is_negative:
             raise ValueError(f"Uniform: expected low <= high, got low={self.low}, high={self.high}")
 
@@ -258,7 +190,7 @@ class Bernoulli(_AbstractPolynomialLaw):
     p: Expr
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "p", _constant("Bernoulli p", self.p))
+        object.__setattr__(self, "p", constant("Bernoulli p", self.p))
         if self.p.is_number and not 0 <= self.p <= 1:
             raise ValueError(f"Bernoulli p: expected a probability in [0, 1], got {self.p}")
 
@@ -297,7 +229,7 @@ class Deterministic(AbstractDistribution):
     value: Expr
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", _constant("Deterministic value", self.value))
+        object.__setattr__(self, "value", constant("Deterministic value", self.value))
 
     @property
     def arity(self) -> int:
@@ -316,147 +248,3 @@ class Deterministic(AbstractDistribution):
 
     def moment(self, expansion: Expansion, indices: Sequence[int]) -> Expr:
         return Integer(1)
-
-
-@dataclass(frozen=True, eq=False)
-class Empirical(AbstractDistribution):
-    """A finite data set; each sample is one of its rows, drawn uniformly with replacement.
-
-    Parameters
-    ----------
-    values
-        Array of shape ``(rows,)`` for one data symbol or ``(rows, columns)`` for several jointly.
-
-    Examples
-    --------
-    >>> Empirical([[1.0, 2.0], [3.0, 5.0], [4.0, 4.0]]).arity
-    2
-    """
-
-    values: np.ndarray = field(repr=False)
-
-    def __post_init__(self) -> None:
-        try:
-            values = np.array(self.values, dtype=float)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"Empirical values: expected an array of numbers, got {self.values!r}") from error
-        if values.ndim == 1:
-            values = values[:, None]
-        if values.ndim != 2 or 0 in values.shape:
-            raise ValueError(f"Empirical values: expected shape (rows, columns), not empty, got {values.shape}")
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise ValueError(
-                f"Empirical values: expected finite numbers, got {values[row, column]} in row {row}, column {column}"
-            )
-        values.setflags(write=False)
-        object.__setattr__(self, "values", values)
-
-    @property
-    def arity(self) -> int:
-        return int(self.values.shape[1])
-
-    def expand(self, symbols: Sequence[Symbol], expressions: Sequence[Expr]) -> Expansion:
-        try:
-            return self._expand_polynomials(symbols, expressions)
-        except PolynomialError:
-            return self._expand_by_rows(symbols, expressions)
-
-    def _expand_polynomials(self, symbols: Sequence[Symbol], expressions: Sequence[Expr]) -> Expansion:
-        polys = [Poly(e, *symbols) if e.has(*symbols) else None for e in expressions]
-        if any(p is not None and any(c.has(*symbols) for c in p.coeffs()) for p in polys):
-            raise PolynomialError("coefficients depend on the data")
-        rows = [
-            {(0,) * len(symbols): e} if p is None else dict(p.terms()) for p, e in zip(polys, expressions, strict=True)
-        ]
-        monomials = sorted({m for row in rows for m in row if any(m)}, key=lambda m: (sum(m), m[::-1]))
-        features = np.stack([np.prod(self.values**m, axis=1) for m in monomials], axis=1) if monomials else None
-        if features is None:
-            return Expansion((), tuple((row[(0,) * len(symbols)],) for row in rows))
-        means = features.mean(axis=0)
-        basis = _orthonormal(features - means)
-        factor = (features - means).T @ basis / len(features)
-        # what Gram-Schmidt leaves of exact zeros is rounding, and would only show up as clutter in the modes
-        factor[np.abs(factor) < 1e-14 * np.linalg.norm(factor, axis=1, keepdims=True)] = 0.0
-        coefficients = []
-        for row in rows:
-            mean = row.get((0,) * len(symbols), Integer(0))
-            mean += sum(row[m] * Float(means[k]) for k, m in enumerate(monomials) if m in row)
-            coefficients.append(
-                (mean, *(
-                    sum((row[m] * Float(factor[k, j]) for k, m in enumerate(monomials)
-                         if m in row and factor[k, j] != 0.0), start=Integer(0))
-                    for j in range(basis.shape[1])
-                ))
-            )  # fmt: skip
-        return self._tabulated(symbols, basis, coefficients)
-
-    def _expand_by_rows(self, symbols: Sequence[Symbol], expressions: Sequence[Expr]) -> Expansion:
-        rows = len(self.values)
-        if rows > MAX_ROWS_WITHOUT_POLYNOMIAL:
-            raise ValueError(
-                f"data: expected losses polynomial in {', '.join(map(str, symbols))}, or a data set of at most "
-                f"{MAX_ROWS_WITHOUT_POLYNOMIAL} rows, got {rows} rows"
-            )
-        values = [
-            [e.xreplace(dict(zip(symbols, map(Float, row), strict=True))) for row in self.values] for e in expressions
-        ]
-        basis = _haar(rows)
-        coefficients = [
-            tuple(
-                Add(*(v * Float(w) for v, w in zip(vs, column / rows, strict=True) if w != 0.0))
-                for column in (np.ones(rows), *basis.T)
-            )
-            for vs in values
-        ]
-        return self._tabulated(symbols, basis, coefficients)
-
-    @staticmethod
-    def _tabulated(symbols: Sequence[Symbol], basis: np.ndarray, coefficients: Sequence) -> Expansion:
-        name = "_".join(s.name for s in symbols)
-        columns = tuple(Symbol(f"{name}__column{j}") for j in range(basis.shape[1]))
-        return Expansion(columns, tuple(tuple(row) for row in coefficients), table=basis)
-
-    def moment(self, expansion: Expansion, indices: Sequence[int]) -> Expr:
-        # orthonormality holds to rounding only; state it exactly where it is known
-        if len(indices) < 3:
-            return Integer((len(set(indices)) == 1 and len(indices) == 2) or not indices)
-        assert expansion.table is not None
-        return Float(float(np.prod(expansion.table[:, list(indices)], axis=1).mean()))
-
-
-def _haar(rows: int) -> np.ndarray:
-    """Orthonormal functions on ``rows`` equally likely points, mean 0, ``(rows, rows - 1)``.
-
-    The Haar system of repeated halving: complete like any other basis, but with only about ``log2(rows)`` functions
-    that do not vanish at a point, so that expansions stay short.
-    """
-    columns = []
-    pending = [(0, rows)]
-    while pending:
-        low, high = pending.pop(0)
-        if high - low < 2:
-            continue
-        middle = (low + high) // 2
-        left, right = middle - low, high - middle
-        column = np.zeros(rows)
-        column[low:middle] = np.sqrt(rows * right / (left * (left + right)))
-        column[middle:high] = -np.sqrt(rows * left / (right * (left + right)))
-        columns.append(column)
-        pending += [(low, middle), (middle, high)]
-    return np.stack(columns, axis=1) if columns else np.empty((rows, 0))
-
-
-def _orthonormal(columns: np.ndarray) -> np.ndarray:
-    """Gram-Schmidt (twice, for accuracy) with mean square 1; columns that depend on earlier ones are dropped."""
-    kept: list[np.ndarray] = []
-    for column in columns.T:
-        rest = column.copy()
-        for _ in range(2):
-            for other in kept:
-                rest -= other * (other @ rest) / len(rest)
-            rest -= rest.mean()
-        scale = np.sqrt(np.mean(rest**2))
-        if scale > 1e-10 * max(np.sqrt(np.mean(column**2)), 1e-300):
-            kept.append(rest / scale)
-    return np.stack(kept, axis=1) if kept else np.empty((len(columns), 0))

@@ -1,0 +1,71 @@
+"""The staged-rate claim, small: its verdicts, and controls that must fail."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import analysis
+from figures.papers.crossing_the_curl.staged_rate import (
+    DESIGNS,
+    READINGS,
+    Size,
+    data_law,
+    dimension_exponent,
+    exponent_check,
+    measure_series,
+    ratio_holds,
+    reading_check,
+    relative_errors,
+    run,
+)
+from figures.registry import Settings
+
+SMALL = {1: Size((1000, 2000, 4000, 8000, 16000), 1024), 4: Size((1000, 2000, 4000, 8000, 16000), 128)}
+
+
+@pytest.fixture(scope="module")
+def series():
+    return {n: measure_series(n, size, seed=3) for n, size in SMALL.items()}
+
+
+def test_law_is_the_one_of_the_caption():
+    factor = data_law(16).cholesky
+    assert np.all(np.diag(factor) == 1) and not np.any(np.triu(factor, 1))
+    assert factor[np.tril_indices(16, -1)].std() == pytest.approx(0.3, rel=0.15)  # 120 entries, 2.3 sigma
+
+
+def test_exponent_of_k_is_minus_one_and_others_are_detected(series):
+    one = series[1]
+    assert exponent_check(one).passed
+    for power in (-0.15, 0.15):
+        assert not exponent_check(replace(one, errors=one.errors * one.k**power)).passed
+
+
+def test_exponents_of_n_tell_the_readings_apart(series):
+    runs = [each.last for each in series.values()]
+    for reading in READINGS:
+        measured, predicted = dimension_exponent(reading, runs)
+        assert abs(measured.value - predicted) < 3.3 * measured.se + 0.05
+    held, refused = READINGS[0], READINGS[-1]
+    assert reading_check(held, runs).passed
+    assert not reading_check(replace(refused, holds=True), runs).passed
+    assert not reading_check(replace(refused, floor=lambda law: float(law.dim)), runs).passed
+
+
+def test_every_design_meets_its_multiple_of_the_floor_and_no_other():
+    for design in DESIGNS:
+        ratio = relative_errors(design, 4, 40_000, 256, seed=8)
+        assert ratio_holds(ratio, design.multiple(4)), (design.label, str(ratio))
+        for wrong in (0.7, 1.4):
+            assert not ratio_holds(ratio, wrong * design.multiple(4))
+
+
+def test_ratio_holds_needs_the_interval():
+    estimate = analysis.normal_estimate(2.0, 0.01, n=9)
+    assert ratio_holds(estimate, 2.05) and not ratio_holds(estimate, 2.3)
+
+
+@pytest.mark.slow
+def test_claim():
+    assert all(row.passed for row in run(Settings(seed=4)).checks)
