@@ -37,7 +37,7 @@ def reproduce(
     Parameters
     ----------
     only
-        Names of claims; default all.
+        Names of claims, or of groups of them ("lq-gan", "coupled-sdes"); default all.
     data
         A CSV or NPY file of measurements in place of the bundled ones.
     out
@@ -100,7 +100,7 @@ def _checked(
     only: Sequence[str] | str | None, data: str | Path | None, full: bool, seed: int
 ) -> tuple[list[Claim], Settings]:
     known = catalogue.claims()
-    names = list(known) if only is None else [only] if isinstance(only, str) else list(only)
+    names = list(known) if only is None else catalogue.expand([only] if isinstance(only, str) else only, known)
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         what = ", ".join(map(repr, unknown)) or "none"

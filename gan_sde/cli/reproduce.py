@@ -14,7 +14,7 @@ def reproduce(arguments: Namespace) -> int:
         _check_data(arguments.data)
     from figures import catalogue, report
 
-    _check_names("--only", arguments.only or (), list(catalogue.claims()))
+    _check_names("--only", arguments.only or (), [*catalogue.claims(), *catalogue.GROUPS])
     return report.reproduce(only=arguments.only, data=arguments.data, out=Path(arguments.out), full=arguments.full)
 
 
@@ -23,7 +23,7 @@ def figures(arguments: Namespace) -> int:
     _check_folder(arguments.out)
     from figures import catalogue, report
 
-    _check_names("NAME", arguments.names or (), list(catalogue.claims()))
+    _check_names("NAME", arguments.names or (), [*catalogue.claims(), *catalogue.GROUPS])
     return report.figures(names=arguments.names or None, out=Path(arguments.out), full=arguments.full)
 
 

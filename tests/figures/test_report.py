@@ -225,3 +225,12 @@ def test_progress_on_a_terminal():
     called.begin(1, "two")
     called.end()
     assert calls == [(1, 2), (2, 2)]
+
+
+def test_groups_stand_for_the_claims_of_a_paper():
+    known = catalogue.claims()
+    everything = catalogue.expand(catalogue.GROUPS, known)
+    assert sorted(everything) == sorted(known)
+    assert catalogue.expand(["coupled-sdes"], known) == ["weak-order", "stationary-law", "fluctuation-dissipation"]
+    assert catalogue.expand(["weak-order", "coupled-sdes", "nothing"], known)[-1] == "nothing"
+    assert not catalogue.GROUPS.keys() & known.keys()
