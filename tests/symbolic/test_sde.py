@@ -33,7 +33,7 @@ def blocks(game):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("scheme", ["shared", "independent", "alternating"])
 def test_theory_of_two_players(seed, scheme):
-    """theory: b1 = -Db0 b0 / 2 for simultaneous play; alternating flips the sign of theta's cross term."""
+    """Cao & Guo: b1 = -Db0 b0 / 2 for simultaneous play; alternating flips the sign of theta's cross term."""
     game = quartic_game(seed)
     g_o, g_t, h = blocks(game)
     algorithm = (
@@ -65,7 +65,7 @@ def test_generator_first_flips_the_other_player():
 
 
 def test_inner_steps_and_unequal_rates():
-    """theory 1.4: K discriminator steps at rate u_o, then one generator step at rate u_t."""
+    """Composition of sub-steps: K discriminator steps at rate u_o, then one generator step at rate u_t."""
     game = quartic_game()
     g_o, g_t, h = blocks(game)
     k, u_o, u_t = 3, Rational(1, 2), Rational(2)
@@ -149,7 +149,7 @@ def test_exact_factor_with_symbolic_batch_size():
 
 
 def test_stationary_correction_of_simultaneous_descent():
-    """theory 1.4: diffusion matrix (lr/B) [S - (lr/2)(J S + S J^T)] + O(lr^3), J = Db0."""
+    """Diffusion matrix (lr/B) [S - (lr/2)(J S + S J^T)] + O(lr^3), J = Db0."""
     game = gs.games.get("quadratic")
     plain = gs.Training(game, gs.algorithms.get("sgda")).sde(order=2)
     corrected = gs.Training(game, gs.algorithms.get("sgda")).sde(order=2, diffusion_order=2)
