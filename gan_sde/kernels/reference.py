@@ -176,11 +176,11 @@ def _random_symbols(recipe: Recipe) -> list[sympy.Symbol]:
 def _numerical(arguments, expressions, what):
     """Numpy function of the arguments; ValueError for a symbol that is none of them."""
     for expression in expressions:
-        unknown = sorted(sympy.sympify(expression).free_symbols - set(arguments), key=str)
+        unknown = sorted(sympy.sympify(expression, strict=True).free_symbols - set(arguments), key=str)
         if unknown:
             raise ValueError(f"{what}: expected only declared symbols, got {unknown[0]}")
     dummies = sympy.symbols(f"a0:{len(arguments)}", real=True)
-    renamed = [sympy.sympify(e).xreplace(dict(zip(arguments, dummies, strict=True))) for e in expressions]
+    renamed = [sympy.sympify(e, strict=True).xreplace(dict(zip(arguments, dummies, strict=True))) for e in expressions]
     return sympy.lambdify(dummies, renamed, modules=["numpy", "scipy"], cse=False)
 
 

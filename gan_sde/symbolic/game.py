@@ -307,7 +307,8 @@ class Game:
             defaults={k: v for k, v in self.defaults.items() if k not in given},
             values={**self.values, **{s.name: float(e) for s, e in table.items()}},
             known_equilibria=tuple(
-                {s: sympify(e).xreplace(table) for s, e in point.items()} for point in self.known_equilibria
+                {s: sympify(e, strict=True).xreplace(table) for s, e in point.items()}
+                for point in self.known_equilibria
             ),
         )
 

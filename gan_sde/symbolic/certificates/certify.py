@@ -117,7 +117,7 @@ def _look(search: Search, *, refine: bool) -> tuple[AbstractCounterexample | Non
     if not isinstance(claim, Hurwitz) or claim.at is None:
         return search.run(refine=refine)
     at = problem.at(claim.at)
-    point = tuple(sympify(at[s]).subs(search.constants) for s in problem.variables)
+    point = tuple(sympify(at[s], strict=True).subs(search.constants) for s in problem.variables)
     counterexample = UnstablePoint(point, search.constants)
     return (counterexample if counterexample.contradicts(problem, claim) else None), float("nan")
 
@@ -130,7 +130,7 @@ def example_constants(problem: Problem, examples: Mapping[Symbol, Rational]) -> 
     ValueError
         If a value lies outside of its interval or is no rational number.
     """
-    values = {s: sympify(v) for s, v in examples.items() if s in problem.domain.constants}
+    values = {s: sympify(v, strict=True) for s, v in examples.items() if s in problem.domain.constants}
     for symbol, interval in problem.domain.constants.items():
         if symbol not in values:
             low, high = interval.low.subs(values), interval.high.subs(values)

@@ -26,7 +26,7 @@ class Interval:
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
-            object.__setattr__(self, name, sympify(getattr(self, name)))
+            object.__setattr__(self, name, sympify(getattr(self, name), strict=True))
         if (self.low < self.high) == False:  # noqa: E712  (a relation between symbols stays undecided)
             raise ValueError(f"interval: expected low < high, got ({self.low}, {self.high})")
 
