@@ -120,10 +120,12 @@ def test_array_form_equals_symbols(dim, empirical):
         np.testing.assert_allclose(arrays.vjp(x, v, batch)[i], jacobian(*x[i]).T @ v[i], rtol=1e-12, atol=1e-12)
 
 
-def test_array_form_runs_the_same_batches_as_the_symbols():
+@pytest.mark.parametrize("empirical", [False, True])
+def test_array_form_runs_the_same_batches_as_the_symbols(empirical):
     """Array stepper and reference kernel at N = 2: same samples, same numbers, for every algorithm."""
-    game = gs.games.get("lq-gan", dim=2).with_defaults()
-    arrays_game = replace(game, arrays=LQGANArrays(2))
+    data = np.random.default_rng(4).normal(size=(7, 2)) if empirical else None
+    game = gs.games.get("lq-gan", dim=2, data=data).with_defaults()
+    arrays_game = replace(game, arrays=LQGANArrays(2, data))
     rng = np.random.default_rng(0)
     start = np.ascontiguousarray((np.array(game.x0) + 0.3 * rng.normal(size=(6, game.dim))).T)
     for name in gs.algorithms.names():
