@@ -8,7 +8,7 @@ from typing import Any
 from gan_sde.algorithms.algorithm import AbstractAlgorithm
 from gan_sde.algorithms.products import second_batch
 from gan_sde.symbolic.oracle import AbstractOracle
-from gan_sde.symbolic.validation import check_choice
+from gan_sde.symbolic.validation import check_choice, check_flag
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,22 @@ class CrossingTheCurl(AbstractAlgorithm):
     batches
         ``"independent"``: F and J on separate batches, so that the direction is unbiased; ``"shared"``: on one batch,
         which adds a bias of order 1/B and moves the equilibrium.
+    scaled
+        Multiply the direction by the game's scaling at the present point (`Game.with_scaling`): on the LQ-GAN in one
+        dimension this divides the (w2, a) directions by ``2 a^2``, the paper's scaled map.
     """
 
     batches: str = "independent"
+    scaled: bool = False
 
     def __post_init__(self) -> None:
         check_choice("batches", self.batches, ("shared", "independent"))
+        check_flag("scaled", self.scaled)
 
     def step(self, oracle: AbstractOracle, x: Any, eta: Any) -> Any:
         """One iteration."""
         batch = oracle.fresh()
         field = oracle.F(x, batch)
         other = second_batch(oracle, batch, self.batches)
-        return x - eta * (oracle.vjp(x, field, other) - oracle.jvp(x, field, other)) / 2
+        direction = (oracle.vjp(x, field, other) - oracle.jvp(x, field, other)) / 2
+        return x - eta * (oracle.scaled(x, direction) if self.scaled else direction)

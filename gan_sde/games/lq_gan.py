@@ -38,6 +38,9 @@ def lq_gan(dim: int | None = None, data: np.ndarray | None = None, minimum_scale
 
     Notes
     -----
+    In one dimension scaled algorithms divide the (w2, a) directions by ``2 a^2``: on that stage scaled
+    Crossing-the-Curl is strongly monotone.
+
     Each off-diagonal ``W_ij`` appears twice in the payoff, so the packed field doubles it. Above N = 3 the game is
     simulated in its closed array form, `LQGANArrays`; its symbols remain, but derivations grow quickly.
     """
@@ -75,6 +78,7 @@ def _one_dimensional(values: np.ndarray | None, minimum_scale: float) -> Game:
         defaults={"mu": 0.0, "sigma": 1.0} if values is None else {},
         bounds={a: (minimum_scale, inf)},
         known_equilibria=(equilibrium,) if values is None else (),
+        scaling={w2: 1 / (2 * a**2), a: 1 / (2 * a**2)},
     )
 
 

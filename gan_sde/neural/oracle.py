@@ -67,6 +67,7 @@ class TensorOracle(AbstractOracle):
         arguments = [*game.parameters, *game.data_symbols]
         self._field = _BatchMean(arguments, game.sample_field)
         self._jacobian = _BatchMean(arguments, ImmutableMatrix(game.sample_field.jacobian(game.parameters)))
+        self._scaling = None if game.scaling is None else _BatchMean(list(game.parameters), game.scaling)
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -92,6 +93,11 @@ class TensorOracle(AbstractOracle):
 
     def vjp(self, x: torch.Tensor, v: torch.Tensor, batch: TensorBatch) -> torch.Tensor:
         return (v[..., None, :] @ self._jacobian(*self._arguments(x, batch)))[..., 0, :]
+
+    def scaled(self, x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        if self._scaling is None:
+            return super().scaled(x, v)
+        return (self._scaling(*(c[:, None] for c in x.unbind(-1))) @ v[..., None])[..., 0]
 
     def only(self, player: str, v: torch.Tensor) -> torch.Tensor:
         own = set(self._game.players[player])

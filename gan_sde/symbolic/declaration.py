@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 import numpy as np
-from sympy import Expr, Float, I, Number, Symbol, nan, oo, sympify, zoo
+from sympy import Expr, Float, I, ImmutableMatrix, Integer, MatrixBase, Number, Symbol, diag, nan, oo, sympify, zoo
 
 from gan_sde.symbolic.distributions import AbstractDistribution
 from gan_sde.symbolic.expectation import DataKey
@@ -113,7 +113,7 @@ def refuse_repeats(name: str, symbols: Iterable[Symbol]) -> None:
 def checked_constants(
     parameters: Sequence[Symbol],
     data: Mapping[DataKey, AbstractDistribution],
-    losses: Mapping[str, Expr],
+    losses: Mapping[str, Expr | ImmutableMatrix],
 ) -> tuple[Symbol, ...]:
     """Free constants of losses and laws, once every name is known to belong to one symbol and to none of our own."""
     by_name = {s.name: ("parameter", s) for s in parameters} | {s.name: ("data symbol", s) for s in symbols_of(data)}
@@ -176,6 +176,20 @@ def checked_defaults(defaults: object, constants: Iterable[Symbol]) -> dict[str,
             )
         checked_number(f"defaults[{name}]", value)
     return given
+
+
+def checked_scaling(scaling: object, parameters: Sequence[Symbol]) -> ImmutableMatrix:
+    """Read the matrix ``d x d`` that scales directions; a mapping of parameters, by Symbol or name, is its diagonal."""
+    if isinstance(scaling, MatrixBase):
+        if scaling.shape != (len(parameters),) * 2:
+            raise ValueError(f"scaling: expected a matrix {len(parameters)} x {len(parameters)}, got {scaling.shape}")
+        return ImmutableMatrix(scaling.applyfunc(lambda e: checked_expression("scaling", e)))
+    names = [s.name for s in parameters]
+    given = {str(k): v for k, v in checked_mapping("scaling", scaling, "{parameter: expression}").items()}
+    for name in given:
+        if name not in names:
+            raise ValueError(f"scaling: expected parameters of the game ({', '.join(names)}), got {name!r}")
+    return ImmutableMatrix(diag(*(checked_expression(f"scaling[{n}]", given.get(n, Integer(1))) for n in names)))
 
 
 def checked_equilibria(points: object, parameters: Sequence[Symbol]) -> tuple[dict[Symbol, Expr], ...]:

@@ -22,6 +22,7 @@ from gan_sde.symbolic.declaration import (
     checked_number,
     checked_options,
     checked_players,
+    checked_scaling,
     refuse_repeats,
     symbols_of,
 )
@@ -31,7 +32,7 @@ from gan_sde.symbolic.validation import shown
 
 Bounds = Mapping[Symbol, tuple[float, float]]
 
-OPTIONS = ("x0", "defaults", "bounds", "name", "known_equilibria", "arrays")
+OPTIONS = ("x0", "defaults", "bounds", "name", "known_equilibria", "arrays", "scaling")
 """What `Game.zero_sum` and `Game.general_sum` take besides losses, parameters and data."""
 
 
@@ -59,6 +60,8 @@ class Game:
         Equilibria known in closed form; `equilibria` verifies them against the field.
     arrays
         A closed array form of the same game for dimensions that symbols cannot reach, or None.
+    scaling
+        Matrix ``d x d`` of functions of the parameters that multiplies the direction of scaled algorithms, or None.
     values
         Numbers given so far to free constants, by name.
 
@@ -87,6 +90,7 @@ class Game:
     bounds: Bounds = field(default_factory=dict)
     known_equilibria: tuple[Mapping[Symbol, Expr], ...] = ()
     arrays: Any = None
+    scaling: ImmutableMatrix | None = None
     values: Mapping[str, float] = field(default_factory=dict)
 
     # ---------------------------------------------------------------- construction
@@ -111,8 +115,9 @@ class Game:
         data
             Laws of the data symbols.
         options
-            ``x0``, ``defaults``, ``bounds``, ``name``, ``known_equilibria``, ``arrays``; parameters and constants in
-            them by name, in bounds and equilibria also by Symbol.
+            ``x0``, ``defaults``, ``bounds``, ``name``, ``known_equilibria``, ``arrays``, ``scaling`` (see
+            `with_scaling`); parameters and constants in them by name, in bounds, equilibria and scaling also by
+            Symbol.
 
         Raises
         ------
@@ -185,6 +190,8 @@ class Game:
             known_equilibria=checked_equilibria(options.get("known_equilibria", ()), parameters),
             arrays=options.get("arrays"),
         )
+        if options.get("scaling") is not None:
+            game = game.with_scaling(options["scaling"])
         x0 = options.get("x0")
         return game if x0 is None else replace(game, start=game.checked_start(x0))
 
@@ -210,6 +217,7 @@ class Game:
         """Constants that still have no value, sorted by name."""
         found = set().union(*(e.free_symbols for e in self.losses.values()))
         found |= set().union(*(law.free_symbols for law in self.data.values()))
+        found |= set() if self.scaling is None else self.scaling.free_symbols
         return tuple(sorted(found - set(self.parameters) - set(self.data_symbols), key=str))
 
     @cached_property
@@ -305,12 +313,33 @@ class Game:
             data={key: law.subs(table) for key, law in self.data.items()},
             payoff=None if self.payoff is None else self.payoff.xreplace(table),
             defaults={k: v for k, v in self.defaults.items() if k not in given},
+            scaling=None if self.scaling is None else self.scaling.xreplace(table),
             values={**self.values, **{s.name: float(e) for s, e in table.items()}},
             known_equilibria=tuple(
                 {s: sympify(e, strict=True).xreplace(table) for s, e in point.items()}
                 for point in self.known_equilibria
             ),
         )
+
+    def with_scaling(self, scaling: Mapping[Symbol | str, Expr] | ImmutableMatrix) -> Game:
+        """Give the game a scaling for algorithms such as ``crossing-the-curl`` with ``scaled=True``; a new game.
+
+        Parameters
+        ----------
+        scaling
+            Factors ``{parameter: expression}`` of single directions, 1 for those not named, or a whole matrix
+            ``d x d``; functions of the parameters and constants.
+
+        Raises
+        ------
+        ValueError
+            If a factor depends on the data, a name is no parameter, or the matrix has another shape.
+        """
+        matrix = checked_scaling(scaling, self.parameters)
+        checked_constants(self.parameters, self.data, {**self.losses, "scaling": matrix})
+        for s in sorted(matrix.free_symbols & set(self.data_symbols), key=str):
+            raise ValueError(f"scaling: expected functions of parameters and constants, got the data symbol {s}")
+        return replace(self, scaling=matrix)
 
     def with_defaults(self) -> Game:
         """Give every free constant that has one its default value."""

@@ -27,6 +27,9 @@
     mu = 0.0
     sigma = 1.0
 
+    [scaling]                             # factors of the directions of scaled algorithms
+    t = "1/(1 + t**2)"
+
 A game of general sums has the tables ``[losses]`` (a formula a player) and ``[parameters]`` (names a player)
 in place of ``payoff``, ``[maximiser]`` and ``[minimiser]``.
 """
@@ -62,7 +65,7 @@ MAX_BYTES: Final = 1_000_000
 
 _ZERO_SUM: Final = ("payoff", "maximiser", "minimiser")
 _GENERAL_SUM: Final = ("losses", "parameters")
-_COMMON: Final = ("name", "symbols", "data", "x0", "bounds", "defaults")
+_COMMON: Final = ("name", "symbols", "data", "x0", "bounds", "defaults", "scaling")
 _SCALAR_LAWS: Final = {
     "normal": (Normal, ("mean", "standard deviation")),
     "uniform": (Uniform, ("low", "high")),
@@ -151,8 +154,13 @@ class _Reader:
             losses = {"payoff": self._formula("payoff", self._document["payoff"])}
         else:
             losses = {player: self._formula(f"losses.{player}", v) for player, v in self._table("losses").items()}
+        if "scaling" in self._document:
+            table = self._table("scaling")
+            options["scaling"] = {n: self._formula(f"scaling.{n}", v) for n, v in table.items()}
         # a constant may be declared, and given a default, without being used
-        used = set[Symbol]().union(*(e.free_symbols for e in (*losses.values(), *data.values())))
+        used = set[Symbol]().union(
+            *(e.free_symbols for e in (*losses.values(), *data.values(), *options.get("scaling", {}).values()))
+        )
         options["defaults"] = {n: v for n, v in options["defaults"].items() if constants[n] in used}
         if zero_sum:
             return Game.zero_sum(losses["payoff"], **blocks, **options)

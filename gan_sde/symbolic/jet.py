@@ -131,6 +131,10 @@ class JetOracle(AbstractOracle):
     def only(self, player: str, v: Jet) -> Jet:
         return Jet(tuple(self._symbolic.only(player, c) for c in v.coefficients))
 
+    def scaled(self, x: Jet, v: Jet) -> Jet:
+        scaling = self._game.scaling
+        return super().scaled(x, v) if scaling is None else self._expand(scaling, x) * v
+
     def square(self, v: Jet) -> Jet:
         a, b, c = v.coefficients
         times = a.multiply_elementwise

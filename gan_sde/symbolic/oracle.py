@@ -52,6 +52,12 @@ class AbstractOracle(ABC):
     def only(self, player: str, v: Any) -> Any:
         """``v`` with the blocks of all other players set to 0."""
 
+    def scaled(self, x: Any, v: Any) -> Any:
+        """The game's scaling at ``x`` times ``v``; ValueError where the game brings none in this form."""
+        raise ValueError(
+            "scaled: expected a game with a scaling (Game.with_scaling; 'lq-gan' in one dimension has one), got none"
+        )
+
     def square(self, v: Any) -> Any:
         """Squares of the entries."""
         return v * v
@@ -114,6 +120,11 @@ class SymbolicOracle(AbstractOracle):
         own = set(self._game.players[player])
         return ImmutableMatrix([e if s in own else 0 for s, e in zip(self._game.parameters, v, strict=True)])
 
+    def scaled(self, x: Any, v: Any) -> ImmutableMatrix:
+        if self._game.scaling is None:
+            return super().scaled(x, v)
+        return self._at(self._game.scaling, x) * v
+
     def square(self, v: Any) -> ImmutableMatrix:
         return v.multiply_elementwise(v)
 
@@ -168,6 +179,9 @@ class RatedOracle(AbstractOracle):
 
     def only(self, player: str, v: Any) -> Any:
         return self._oracle.only(player, v)
+
+    def scaled(self, x: Any, v: Any) -> Any:
+        return self._oracle.scaled(x, v)
 
     def square(self, v: Any) -> Any:
         return self._oracle.square(v)

@@ -100,7 +100,7 @@ def test_known_equilibria_are_verified():
         (lambda: zero_sum(x_0={"x": 1, "y": 1}), "game: expected options x0, defaults, bounds, name, known_equilibria"),
         (
             lambda: gs.Game.general_sum({"q": x**2}, parameters={"q": [x]}, payoff=x),
-            "game: expected options x0, defaults, bounds, name, known_equilibria, arrays; got 'payoff'",
+            "game: expected options x0, defaults, bounds, name, known_equilibria, arrays, scaling; got 'payoff'",
         ),
         (lambda: zero_sum(defaults={"nu": 1}), "defaults: expected free constants of the game (mu, sigma), got 'nu'"),
         (lambda: zero_sum(defaults={"x": 1}), "defaults: expected free constants of the game (mu, sigma), got 'x'"),
