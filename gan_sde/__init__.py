@@ -18,6 +18,7 @@ _ORIGIN = {
     "Uniform": "gan_sde.symbolic.distributions",
     "Game": "gan_sde.symbolic.game",
     "SDE": "gan_sde.symbolic.sde",
+    "MomentDynamics": "gan_sde.symbolic.moments",
     "Training": "gan_sde.symbolic.training",
     "learn_staged": "gan_sde.staged",
     "simulate": "gan_sde.simulation",

@@ -27,6 +27,7 @@ from gan_sde.algorithms.registry import get as get
 from gan_sde.algorithms.registry import names as names
 from gan_sde.algorithms.registry import register as register
 from gan_sde.algorithms.sgda import SGDA as SGDA
+from gan_sde.algorithms.svag import SVAG as SVAG
 from gan_sde.algorithms.symplectic_adjustment import SymplecticAdjustment as SymplecticAdjustment
 from gan_sde.algorithms.unrolled import Unrolled as Unrolled
 
@@ -46,6 +47,7 @@ _BUILT_IN: dict[str, Callable[..., Any]] = {
     "optimistic": Optimistic,
     "past-extragradient": PastExtragradient,
     "sgda": SGDA,
+    "svag": SVAG,
     "symplectic-adjustment": SymplecticAdjustment,
     "unrolled": Unrolled,
 }

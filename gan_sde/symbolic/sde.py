@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from typing import Any
 
 import numpy as np
-from sympy import Expr, ImmutableMatrix, Integer, Rational, Symbol, cancel, sqrt
+from sympy import Expr, ImmutableMatrix, Integer, Rational, Symbol, sqrt
 from sympy import latex as to_latex
 
 from gan_sde.symbolic.field import tidy
 from gan_sde.symbolic.game import Game
+from gan_sde.symbolic.noise_factor import exact_factor
 from gan_sde.symbolic.tensor_functions import TensorSDE
 from gan_sde.symbolic.update import BATCH_SIZE, ETA, Monomial, Update
 from gan_sde.symbolic.validation import check_batch_size, check_choice, check_positive
@@ -48,6 +50,8 @@ class SDE:
         The d state symbols: those of the game, and the slow memory of an algorithm that has one.
     shift
         Where a fast memory was eliminated: ``x0 + lr shift`` is the start at which the SDE follows the training.
+    clock
+        Under a schedule, the time as the last state variable, with drift 1; else None.
     lr, batch_size
         The two symbols.
     """
@@ -62,6 +66,7 @@ class SDE:
     slots: tuple[tuple[int, int], ...] | None = None
     training: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    clock: Symbol | None = None
     lr: Symbol = ETA
     batch_size: Symbol = BATCH_SIZE
 
@@ -73,11 +78,11 @@ class SDE:
     def start(self, x: np.ndarray, lr: float) -> np.ndarray:
         """Complete starts ``(n, d)`` of the parameters to starts of the state at which the SDE follows the training.
 
-        Slow memory is appended; where a fast memory was eliminated, ``lr shift`` is added.
+        Slow memory is appended; where a fast memory was eliminated, ``lr shift`` is added; a clock starts at 0.
         """
-        if self.training is None or len(self.training.state) == x.shape[1]:
-            return x
-        return self.training.start_of_sde(self, x, lr)
+        if self.training is not None and len(self.training.state) != x.shape[1]:
+            x = self.training.start_of_sde(self, x, lr)
+        return x if self.clock is None else np.column_stack([x, np.zeros(len(x))])
 
     def latex(self) -> str:
         """LaTeX of the SDE as an ``align*`` body."""
@@ -187,7 +192,8 @@ def derive_sde(update: Update, *, order: int = 1, noise: str = "leading", diffus
     diffusion = modes.values * sqrt(ETA / BATCH_SIZE)
     slots: tuple[tuple[int, int], ...] | None = modes.keys
     if noise == "exact" and not linear:
-        diffusion, slots = _exact_factor(update, rows) * sqrt(ETA), None
+        factor = exact_factor(rows, partial(_monomial_covariance, update), BATCH_SIZE)
+        diffusion, slots = factor * sqrt(ETA), None
     return SDE(
         game=update.game,
         order=order,
@@ -252,23 +258,3 @@ def _covariance(update: Update, rows: Sequence[dict[Monomial, Expr]]) -> Immutab
 
 def _monomial_covariance(update: Update, m: Monomial, n: Monomial) -> Expr:
     return (update.moment(tuple(sorted(m + n))) - update.moment(m) * update.moment(n)).expand()
-
-
-def _exact_factor(update: Update, rows: Sequence[dict[Monomial, Expr]]) -> ImmutableMatrix:
-    """Factor of the exact covariance: coefficients of the monomials times an LDL factor of their covariance."""
-    monomials = sorted({m for row in rows for m, c in row.items() if m and c != 0}, key=lambda m: (len(m), m))
-    size = len(monomials)
-    remaining = [[_monomial_covariance(update, m, n) for n in monomials] for m in monomials]
-    coefficients = ImmutableMatrix([[row.get(m, Integer(0)) for m in monomials] for row in rows])
-    columns = []
-    for j in range(size):
-        pivot = cancel(remaining[j][j])
-        if pivot == 0:
-            continue
-        column = [cancel(remaining[i][j] / pivot) for i in range(size)]
-        for i in range(size):
-            for k in range(size):
-                if column[i] != 0 and column[k] != 0:
-                    remaining[i][k] = cancel(remaining[i][k] - column[i] * pivot * column[k])
-        columns.append((coefficients * ImmutableMatrix(column)).applyfunc(tidy) * sqrt(pivot))
-    return ImmutableMatrix.hstack(*columns) if columns else ImmutableMatrix.zeros(len(rows), 0)

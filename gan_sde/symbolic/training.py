@@ -14,6 +14,7 @@ from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.oracle import Batch
 from gan_sde.symbolic.recipe import RATE, BatchDraws, Recipe
+from gan_sde.symbolic.scheduled import scheduled
 from gan_sde.symbolic.sde import SDE, derive_sde
 from gan_sde.symbolic.update import BATCH_SIZE, ETA, Update, derive_map, derive_update, memory_symbols
 
@@ -66,7 +67,7 @@ class Training:
         """One iteration in full, a column in the order of `state`, and the batches that it draws."""
         return derive_map(self.game, self.algorithm, self.rates)
 
-    def sde(self, order: int = 1, *, noise: str = "leading", diffusion_order: int = 1) -> SDE:
+    def sde(self, order: int = 1, *, noise: str = "leading", diffusion_order: int = 1, schedule: Any = None) -> SDE:
         """SDE that approximates the training to weak order ``order``; see `gan_sde.symbolic.sde.derive_sde`.
 
         Parameters
@@ -77,9 +78,13 @@ class Training:
             ``"leading"`` or ``"exact"`` in 1/B, where the update has products of batch means.
         diffusion_order
             1, or 2 for the stationary-covariance correction.
+        schedule
+            Factor ``u(t)`` of the learning rate, a function of a Symbol: iteration k has the rate ``lr u(k lr)`` and
+            lasts ``lr``; see `gan_sde.symbolic.scheduled.scheduled`.
         """
         options: dict[str, Any] = {"order": order, "noise": noise, "diffusion_order": diffusion_order}
-        return replace(derive_sde(self.update, **options), training=self, options=options)
+        sde = replace(derive_sde(self.update, **options), training=self, options=options)
+        return sde if schedule is None else scheduled(sde, schedule)
 
     def with_rates(self, rates: Mapping[str, float]) -> Training:
         """Return the same training with per-player multiples of the learning rate, on top of those it has."""
@@ -124,8 +129,8 @@ class Training:
     def start_of_sde(self, sde: SDE, x: np.ndarray, lr: float) -> np.ndarray:
         """Start ``(n, D)`` of one of this training's SDEs; see `SDE.start`."""
         full = self.start(x, lr)
-        kept = full[:, [self.state.index(s) for s in sde.parameters]]
-        shift = lambdify(self.state, list(sde.shift), modules="numpy")(*full.T)
+        kept = full[:, [self.state.index(s) for s in sde.parameters if s != sde.clock]]
+        shift = lambdify(self.state, list(sde.shift[: kept.shape[1]]), modules="numpy")(*full.T)
         return kept + lr * np.stack(np.broadcast_arrays(*shift, full[:, 0])[:-1], axis=1)
 
 

@@ -11,7 +11,7 @@ import pytest
 from sympy import ImmutableMatrix, Matrix, Rational, expand, zeros
 
 import gan_sde as gs
-from figures.papers.coupled_sdes.exact_moments import MomentDynamics
+from gan_sde.symbolic.moments import MomentDynamics
 from gan_sde.symbolic.update import ETA
 from tests.oracles import AffineRecursion
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from figures.papers.coupled_sdes.exact_moments import MomentDynamics
 from figures.papers.coupled_sdes.fluctuation_dissipation import LEVEL, SCHEMES, measure, run
 from figures.papers.coupled_sdes.fluctuation_runs import BATCH_SIZE, RELATIONS, Relations, gap
 from figures.papers.coupled_sdes.weak_errors import SAMPLES
 from figures.registry import Settings
+from gan_sde.symbolic.moments import MomentDynamics
 from tests.oracles import alternating, discrete_stationary, finite_sum_game, simultaneous
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import gan_sde as gs
-from figures.papers.coupled_sdes.exact_moments import MomentDynamics
 from figures.papers.coupled_sdes.quadratic_laws import (
     BATCH_SIZE,
     ORDER_1,
@@ -17,6 +16,7 @@ from figures.papers.coupled_sdes.quadratic_laws import (
 )
 from figures.papers.coupled_sdes.stationary_law import LEVEL, control, convergence, covariance_check, run, shape_checks
 from figures.registry import Settings
+from gan_sde.symbolic.moments import MomentDynamics
 
 
 def exact_covariance(process, lr):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import gan_sde as gs
-from figures.papers.coupled_sdes.exact_moments import MomentDynamics, monomials
 from figures.papers.coupled_sdes.weak_errors import (
     RIGHT,
     SAMPLES,
@@ -18,6 +17,7 @@ from figures.papers.coupled_sdes.weak_errors import (
 )
 from figures.papers.coupled_sdes.weak_order import EXACT_LRS, EXACT_MARGIN, SIMULATED_MARGIN, check, run
 from figures.registry import Settings
+from gan_sde.symbolic.moments import MomentDynamics, monomials
 from tests.oracles import (
     alternating,
     derive_sde,

@@ -21,8 +21,8 @@ from sympy import ImmutableMatrix, Matrix, lambdify
 
 import analysis
 import gan_sde as gs
-from figures.papers.coupled_sdes.exact_moments import MomentDynamics
 from figures.papers.coupled_sdes.weak_errors import SAMPLES, SCHEMES
+from gan_sde.symbolic.moments import MomentDynamics
 
 BATCH_SIZE = 2
 RELATIONS = ("FDR1, discriminator", "FDR1, generator", "FDR2")

@@ -10,7 +10,7 @@ import numpy as np
 
 import analysis
 import gan_sde as gs
-from figures.papers.coupled_sdes.exact_moments import MomentDynamics
+from gan_sde.symbolic.moments import MomentDynamics
 
 SCHEMES = {
     "shared": gs.algorithms.get("sgda"),

@@ -1,0 +1,48 @@
+"""The order table of all algorithms: verdicts, controls that must fail, and that no algorithm is left out."""
+
+from dataclasses import replace
+
+import pytest
+
+import gan_sde as gs
+from figures.papers.coupled_sdes.algorithm_orders import (
+    CASES,
+    CROSS_NOISE,
+    Case,
+    control_check,
+    exact_order,
+    order_check,
+    orders,
+    run,
+)
+from figures.registry import Settings
+
+
+def test_every_algorithm_with_an_affine_step_is_in_the_table():
+    """Adam is not affine in its state, whatever the game."""
+    assert {case.name for case in CASES} == set(gs.algorithms.names()) - {"adam"}
+
+
+@pytest.mark.parametrize("case", [CASES[0], CASES[12], CASES[26]], ids=lambda c: c.label)
+def test_rows_and_controls(case):
+    found = orders(case)
+    assert order_check("", 1, found["order 1"]).passed
+    assert order_check("", 2, found["order 2"]).passed
+    assert not order_check("", 2, found["order 1"]).passed
+    assert not order_check("", 2, found["wrong sign"]).passed
+    assert control_check("", [found["wrong sign"]]).passed
+    assert not control_check("", [found["wrong sign"], found["order 2"]]).passed
+
+
+def test_noise_of_another_algorithm_fails():
+    """SVAG multiplies the covariance by l: the SDE of plain descent is then wrong even at order 1."""
+    case = Case("svag", {"refinement": 4}, "")
+    plain = CROSS_NOISE.training().sde(2)
+    assert not order_check("", 2, exact_order(case, plain)).passed
+    scaled = replace(plain, diffusion=2 * plain.diffusion)
+    assert order_check("", 2, exact_order(case, scaled)).passed
+
+
+@pytest.mark.slow
+def test_claim():
+    assert all(row.passed for row in run(Settings()).checks)
