@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from figures.registry import Table
 from figures.result import Result
 from figures.table import measured_text
 
@@ -16,6 +17,7 @@ body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
        max-width: 68rem; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.2rem; line-height: 1.3; margin: 3rem 0 .2rem; }
+h3 { font-size: 1rem; margin: 1.5rem 0 .4rem; }
 p { margin: .4rem 0; }
 a { color: #00558b; }
 .muted { color: #555; }
@@ -31,6 +33,12 @@ figure { margin: 1rem 0; }
 img { max-width: 100%; height: auto; display: block; }
 figcaption { font-size: .92rem; color: #333; margin-top: .5rem; max-width: 60rem; }
 pre { white-space: pre-wrap; background: #f6f6f6; padding: .7rem .9rem; font-size: .85rem; }
+details { margin: .5rem 0; }
+summary { cursor: pointer; font-weight: 600; padding: .25rem 0; }
+.detail table { font-size: .85rem; margin-top: .5rem; }
+.detail td, .detail th { padding-right: 1.2rem; }
+.detail td:not(:last-child) { min-width: 5rem; }
+.detail td { overflow-wrap: anywhere; }
 @media print { section { break-inside: avoid; } body { padding: 0; } }
 """
 
@@ -105,7 +113,16 @@ def _section(result: Result, images: dict[str, bytes]) -> str:
             for check in outcome.checks
         ]
         parts.append(_table(("check", "predicted", "measured", "verdict"), rows))
+        parts += ["<h3>In detail</h3>"] * bool(outcome.tables) + [_details(table) for table in outcome.tables]
     return "\n".join([*parts, "</section>"])
+
+
+def _details(table: Table) -> str:
+    """A detailed table, whole, behind its title; how to read it stands before, for it may serve later tables too."""
+    note = f'<p class="muted">{escape(table.note)}</p>' if table.note else ""
+    rows = [[escape(cell) for cell in row] for row in table.rows]
+    title = f"{escape(table.title)} ({len(rows)} rows)" if len(rows) != 1 else f"{escape(table.title)} (1 row)"
+    return f'{note}<details class="detail"><summary>{title}</summary>\n{_table(table.header, rows)}</details>'
 
 
 def _facts(provenance: dict[str, Any]) -> str:

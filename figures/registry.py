@@ -54,12 +54,50 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Evidence beside the checks, for readers who want every row of it.
+
+    Parameters
+    ----------
+    title
+        What the rows are.
+    header
+        Names of the columns.
+    rows
+        Cells, as text, one for each column.
+    note
+        How to read the rows, a few sentences; may be empty.
+
+    Raises
+    ------
+    ValueError
+        If a row has not as many cells as the header.
+
+    Examples
+    --------
+    >>> Table("roots", ("number", "root"), (("4", "2"), ("9", "3"))).rows[1]
+    ('9', '3')
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.header):
+                raise ValueError(f"rows: expected {len(self.header)} cells in each, got {len(row)} in {row!r}")
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What a claim's run brought: the figure and the rows of the table."""
+    """What a claim's run brought: the figure, the checks that decide, and tables of what they rest on."""
 
     figure: Figure
     checks: tuple[Check, ...]
     caption: str
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from time import perf_counter
 from typing import Any
 
@@ -19,7 +20,7 @@ from figures.provenance import provenance
 from figures.registry import Claim, Settings
 from figures.result import Result, verdict
 from figures.style import style
-from figures.table import layout, measured_text
+from figures.table import grid, layout, measured_text, terminal_width
 
 Progress = Callable[[int, int], None]
 
@@ -37,7 +38,8 @@ def reproduce(
     Parameters
     ----------
     only
-        Names of claims, or of groups of them ("lq-gan", "coupled-sdes"); default all.
+        Names of claims, or of groups of them ("lq-gan", "coupled-sdes"); default all. The detailed tables of claims
+        that are asked for by name are printed too; the files have them always.
     data
         A CSV or NPY file of measurements in place of the bundled ones.
     out
@@ -67,7 +69,7 @@ def reproduce(
         facts = provenance(settings, perf_counter() - began)
         folder.write("report.html", page(results, facts, folder.images()).encode())
         folder.write_json("report.json", {"claims": [_entry(r) for r in results], "provenance": facts})
-    _say(_text(results, Path(out)))
+    _say(_text(results, Path(out), detailed=only is not None))
     return int(not all(result.passed for result in results))
 
 
@@ -177,11 +179,15 @@ def _entry(result: Result) -> dict[str, Any]:
             }
             for check in (outcome.checks if outcome else ())
         ],
+        "tables": [
+            {"title": table.title, "note": table.note, "header": table.header, "rows": table.rows}
+            for table in result.tables
+        ],
     }
 
 
-def _text(results: Sequence[Result], out: Path) -> str:
-    rows = []
+def _text(results: Sequence[Result], out: Path, *, detailed: bool) -> str:
+    rows, width = [], terminal_width()
     for result in results:
         error = "" if result.outcome and not result.error else result.headline.measured
         rows.append((result.claim.name, result.claim.source, "", str(error), verdict(result.passed)))
@@ -189,7 +195,35 @@ def _text(results: Sequence[Result], out: Path) -> str:
             measured = measured_text(check.measured, check.interval)
             rows.append((f"  {check.name}", "", check.predicted, measured, verdict(check.passed)))
     held = sum(result.passed for result in results)
-    return f"{layout(rows)}\n\n{held} of {len(results)} claims hold. Report: {out / 'report.html'}"
+    parts = [layout(rows, width), *(_details(result, width) for result in results if detailed and result.tables)]
+    parts.append(
+        "\n".join([f"{held} of {len(results)} claims hold. Report: {out / 'report.html'}", *_hint(results, detailed)])
+    )
+    return "\n\n".join(parts)
+
+
+def _details(result: Result, width: int) -> str:
+    """The detailed tables of a claim, under a heading with its name."""
+    parts = [f"{result.claim.name} in detail\n{'=' * (len(result.claim.name) + 10)}"]
+    for table in result.tables:
+        title = f"{table.title} ({_rows(len(table.rows))})"
+        note = [fill(table.note, width)] if table.note else []
+        parts += [title, *note, grid(table.header, table.rows, width)]
+    return "\n\n".join(parts)
+
+
+def _hint(results: Sequence[Result], detailed: bool) -> list[str]:
+    """A line that says how many rows of detail there are, and where they are whole."""
+    count = sum(len(table.rows) for result in results for table in result.tables)
+    if not count:
+        return []
+    if detailed:
+        return [f"It and report.json hold these {_rows(count)} of detail uncut."]
+    return [f"{_rows(count)} of detail, certificates and rates, are in it and report.json; --only CLAIM prints them."]
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s' * (count != 1)}"
 
 
 def _say(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from figures.registry import Check, Claim, Outcome
+from figures.registry import Check, Claim, Outcome, Table
 
 
 def verdict(passed: bool) -> str:
@@ -49,3 +49,8 @@ class Result:
         if self.error or not checks:
             return Check(self.claim.name, "", self.error or "nothing was checked", None, False)
         return next((check for check in checks if not check.passed), checks[0])
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The detailed tables; none if it raised."""
+        return self.outcome.tables if self.outcome else ()

@@ -81,7 +81,10 @@ def build_parser() -> OneLineParser:
     figures.add_argument("names", nargs="*", metavar="NAME", help="figures to draw; default all")
     _report_options(figures)
     reproduce = _add(entries, "reproduce", "check every claim and write the report", commands.reproduce)
-    reproduce.add_argument("--only", nargs="+", action="extend", metavar="CLAIM", help="claims to check; default all")
+    reproduce.add_argument(
+        "--only", nargs="+", action="extend", metavar="CLAIM",
+        help="claims to check, whose certificates and rates are printed too; default all, with those in the report only",
+    )  # fmt: skip
     reproduce.add_argument("--data", metavar="FILE", help="CSV or NPY: a data set of your own")
     _report_options(reproduce)
     return parser

@@ -4,7 +4,8 @@ import io
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
 
 import matplotlib
 import numpy as np
@@ -12,9 +13,9 @@ import pytest
 
 from figures import catalogue, registry, report
 from figures.progress import Announcer
-from figures.registry import Check, Outcome
+from figures.registry import Check, Outcome, Table
 from figures.style import new_figure, style
-from figures.table import WIDTH, layout, measured_text
+from figures.table import CUT, WIDTH, grid, layout, measured_text
 
 
 def outcome(*passed: bool, caption: str = "What <was> done.") -> Outcome:
@@ -183,6 +184,116 @@ def test_ascii_output(claims, tmp_path, monkeypatch):
     report.reproduce(only=["good"], out=tmp_path)
     stream.flush()
     assert b"1.010 +- 0.030" in stream.buffer.getvalue()
+
+
+# -------------------------------------------------------------------- detailed tables
+
+LONG = "Re(lambda) |v|^2 = <v, S v> > 0; " * 40
+DETAIL = (
+    Table(
+        "short <rows>", ("map", "answer"), (("F_cc'", "proved"), ("J^T F", "refuted & checked")), "How to read <it>."
+    ),
+    Table("long rows", ("map", "certificate"), (("F", LONG), ("F_con", "a^2 > 0"), ("F_eg", "x + y " * 49 + "x + y^"))),
+)
+
+
+@pytest.fixture
+def detailed(claims):
+    claims.runs["detailed"] = lambda s: replace(outcome(True), tables=DETAIL)
+    claims.runs["detailed-bad"] = lambda s: replace(outcome(False), tables=DETAIL)
+    return claims
+
+
+def columns(text: str) -> list[str]:
+    """Contents of the columns of the last table of a text, without spaces, as its ruler of dashes says."""
+    lines = text.splitlines()
+    top = max(i for i, line in enumerate(lines) if line.startswith("--"))
+    bottom = next((i for i, line in enumerate(lines) if i > top and not line), len(lines))
+    spans = [match.span() for match in re.finditer("-+", lines[top])]
+    body = [[line[a:b] for a, b in spans] for line in lines[top + 1 : bottom]]
+    return ["".join("".join(cells).split()) for cells in zip(*body, strict=True)]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_every_cell_is_printed_whole_or_cut(width):
+    for table in DETAIL:
+        text = grid(table.header, table.rows, width)
+        assert max(map(len, text.splitlines())) <= width
+        for printed, cells in zip(columns(text), zip(*table.rows, strict=True), strict=True):
+            shown = [cell if len(cell) <= CUT else cell[:CUT].rstrip() + "..." for cell in cells]
+            assert printed == "".join("".join(shown).split())
+
+
+def test_details_are_printed_for_claims_asked_for_and_announced_otherwise(detailed, tmp_path, capsys):
+    report.reproduce(only=["detailed", "good"], out=tmp_path)
+    asked = capsys.readouterr().out
+    assert asked.index("1.010 ± 0.030") < asked.index("detailed in detail") < asked.index("long rows (3 rows)")
+    assert "How to read <it>." in asked and "refuted & checked" in asked and "5 rows of detail" in asked
+    assert LONG.strip() not in " ".join(asked.split()) and "..." in asked
+    report.reproduce(out=tmp_path)
+    everything = capsys.readouterr().out
+    assert "in detail" not in everything and "10 rows of detail" in everything
+    report.reproduce(only=["good"], out=tmp_path)
+    assert "of detail" not in capsys.readouterr().out
+
+
+def test_a_failing_claim_prints_its_details_too(detailed, tmp_path, capsys):
+    assert report.reproduce(only=["detailed-bad", "crash"], out=tmp_path) == 1
+    printed = capsys.readouterr().out
+    assert "detailed-bad in detail" in printed and "F_eg" in printed and "RuntimeError" in printed
+    assert "crash in detail" not in printed
+
+
+def test_json_holds_the_tables_whole(detailed, tmp_path):
+    report.reproduce(only=["detailed", "good"], out=tmp_path)
+    entries = {entry["name"]: entry for entry in read(tmp_path)["claims"]}
+    back = [
+        Table(t["title"], tuple(t["header"]), tuple(map(tuple, t["rows"])), t["note"])
+        for t in entries["detailed"]["tables"]
+    ]
+    assert tuple(back) == DETAIL and entries["good"]["tables"] == []
+
+
+class Page(HTMLParser):
+    """Checks that elements close in order, and collects the cells inside each details element."""
+
+    VOID = frozenset({"meta", "br", "img"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tables = [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "details":
+            self.tables.append([])
+        elif tag in ("td", "summary") and "details" in self.open:
+            self.tables[-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "details" in self.open and self.open[-1] in ("td", "summary"):
+            self.tables[-1][-1] += data
+
+
+def test_html_holds_the_tables_whole_and_is_well_formed(detailed, tmp_path):
+    report.reproduce(out=tmp_path)
+    page = Page()
+    page.feed((tmp_path / "report.html").read_text())
+    page.close()
+    assert page.open == [] and len(page.tables) == 4
+    for cells, table in zip(page.tables, DETAIL * 2, strict=True):
+        assert cells == [f"{table.title} ({len(table.rows)} rows)", *(cell for row in table.rows for cell in row)]
+    with pytest.raises(AssertionError):
+        Page().feed("<p><b></p></b>")
+
+
+def test_rows_of_another_length_are_refused():
+    with pytest.raises(ValueError, match=r"^rows: expected 2 cells in each, got 1 in [^\n]+$"):
+        Table("t", ("a", "b"), (("1",),))
 
 
 # -------------------------------------------------------------------- table and progress

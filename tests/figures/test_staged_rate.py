@@ -7,18 +7,21 @@ import pytest
 
 import analysis
 from figures.papers.crossing_the_curl.staged_rate import (
+    exponent_check,
+    ratio_holds,
+    reading_check,
+    run,
+)
+from figures.papers.crossing_the_curl.staged_readings import (
     DESIGNS,
     READINGS,
     Size,
     data_law,
     dimension_exponent,
-    exponent_check,
     measure_series,
-    ratio_holds,
-    reading_check,
     relative_errors,
-    run,
 )
+from figures.papers.crossing_the_curl.staged_tables import design_table, error_table, k_table, n_table
 from figures.registry import Settings
 
 SMALL = {1: Size((1000, 2000, 4000, 8000, 16000), 1024), 4: Size((1000, 2000, 4000, 8000, 16000), 128)}
@@ -59,6 +62,44 @@ def test_every_design_meets_its_multiple_of_the_floor_and_no_other():
         assert ratio_holds(ratio, design.multiple(4)), (design.label, str(ratio))
         for wrong in (0.7, 1.4):
             assert not ratio_holds(ratio, wrong * design.multiple(4))
+
+
+def numbers(cells):
+    """A value, a standard error and an interval that were printed."""
+    value, se, interval = cells
+    return float(value), float(se), *(float(end) for end in interval.strip("[]").split(", "))
+
+
+def test_tables_hold_every_rate_with_its_interval(series):
+    listed = list(series.values())
+    table = k_table([*listed, replace(listed[0], n=64, k=listed[0].k[:1])])
+    rows = {(row[0], row[1], row[3]): row for row in table.rows}
+    assert len(rows) == len(table.rows) == 2 * len(READINGS) * len(series) and "N = 64: one budget" in table.note
+    for n, size in SMALL.items():
+        row = rows["covariance, |AAᵀ - Σ|²", str(n), "power"]
+        estimate = series[n].exponent
+        expected = (estimate.value, estimate.se, *estimate.interval)
+        assert numbers(row[4:7]) == pytest.approx(expected, abs=estimate.se / 15)
+        assert row[7] == str(size.replicates)
+    for reading, row in zip(READINGS, n_table([each.last for each in listed]).rows, strict=True):
+        measured, predicted = dimension_exponent(reading, [each.last for each in listed])
+        assert row[0] == reading.name and float(row[1]) == pytest.approx(predicted, abs=6e-4)
+        expected = (measured.value, measured.se, *measured.interval)
+        assert numbers(row[2:5]) == pytest.approx(expected, abs=measured.se / 15)
+
+
+def test_tables_of_errors(series):
+    ratio = analysis.normal_estimate(2.0, 0.01, n=9, level=0.999, dof=8)
+    (row,) = design_table({DESIGNS[0]: {4: ratio}}).rows
+    assert row[1:5] == ("4", "80000", "9", "8") and numbers(row[5:])[:2] == (2.0, 0.01)
+    rows = error_table(list(series.values())).rows
+    assert len(rows) == sum(len(size.multiples) for size in SMALL.values())
+    for row in rows:
+        value, se, low, high = numbers(row[4:])
+        each = series[int(row[0])]
+        errors = each.errors[:, list(each.k).index(int(row[1]))]
+        assert value == pytest.approx(errors.mean(), abs=se / 10) and low < value < high
+        assert se == pytest.approx(errors.std(ddof=1) / np.sqrt(int(row[2])), rel=0.1)
 
 
 def test_ratio_holds_needs_the_interval():

@@ -23,8 +23,9 @@ from sympy import Rational, symbols
 
 import analysis
 import gan_sde as gs
-from figures.registry import Check, Outcome, Settings, claim
+from figures.registry import Check, Outcome, Settings, Table, claim
 from figures.style import PALETTE, letter, new_figure, style
+from figures.table import estimate_cells
 
 MEAN, SIGMA, SPREAD = 1, 1, Rational(3, 4)
 START = {"w1": 0.75, "b": 0.0}
@@ -130,7 +131,8 @@ def run(settings: Settings) -> Outcome:
         law_check("ρₖ = 1/(4(k+1)), below 1/(2c): error / exact law", stages["small"]),
         law_check("constant ρ = 0.02: error / exact law", stages["constant"]),
     ]
-    return Outcome(draw(stages, exponent), tuple(checks), caption(steps, trajectories, stages["theorem"]))
+    text = caption(steps, trajectories, stages["theorem"])
+    return Outcome(draw(stages, exponent), tuple(checks), text, (fit_table(stages), law_table(stages)))
 
 
 def law_check(name: str, stage: Stage) -> Check:
@@ -138,6 +140,51 @@ def law_check(name: str, stage: Stage) -> Check:
     ratio, last = stage.ratio, stage.ratio[-1]
     low, high = last.interval
     return Check(name, "1", float(last.value), (float(low), float(high)), bool(np.all(ratio.contains(1.0))))
+
+
+# -------------------------------------------------------------------- every rate
+
+
+RATES = {"theorem": "1/(k+1)", "small": "1/(4(k+1))", "constant": "0.02"}
+FITTED = ("model", "slope", "s.e.", "95 % interval", "n", "AICc - least", "chosen")
+"""Columns of a fitted law; see `fit_cells`."""
+
+
+def fit_cells(fit: analysis.RateFit, model: str) -> tuple[str, ...]:
+    """A fitted law: its name, slope, how many independent runs, and how the other laws compare."""
+    found = fit.models[model]
+    excess, n = found.aicc - fit.models[fit.best].aicc, f"{found.slope.n:.0f}"
+    return model, *estimate_cells(found.slope), n, f"{excess:.4g}", f"{100 * found.chosen:.0f} %"
+
+
+def fit_table(stages: dict[str, Stage]) -> Table:
+    """Every law fitted to every choice of rates."""
+    fits = {name: analysis.fit_rate(stage.k + 1, stage.errors, level=0.95) for name, stage in stages.items()}
+    rows = [(RATES[name], *fit_cells(fit, model)) for name, fit in fits.items() for model in fit.models]
+    points = len(stages["theorem"].k)
+    note = (
+        f"Laws fitted to the mean of |x_k - x*|² at {points} iteration numbers k, least squares on logarithms in "
+        "k + 1. Slope: p in (k + 1)^p for powers, r in exp(r k) for exponentials; n: independent runs; standard error "
+        "and interval: bootstrap over whole runs. AICc - least: 0 marks the best law; chosen: how often it is the best "
+        "over the bootstrap; intervals of worse laws are errors of sampling alone, not of the law. The verdict on the "
+        f"power law of rates 1/(k+1) uses its {100 * LEVEL:g} % interval."
+    )
+    return Table("rates of convergence of the mean stage", ("rates ρₖ", *FITTED), tuple(rows), note)
+
+
+def law_table(stages: dict[str, Stage]) -> Table:
+    """Every checkpoint against the exact law."""
+    rows = []
+    for name, stage in stages.items():
+        for i, (k, exact) in enumerate(zip(stage.k, stage.exact, strict=True)):
+            value, se, interval = estimate_cells(stage.ratio[i])
+            rows.append((RATES[name], str(k), str(len(stage.errors)), f"{exact:.6g}", value, se, interval))
+    header = ("rates ρₖ", "k", "n", "exact E|x_k - x*|²", "measured / exact", "s.e.", "interval")
+    note = f"Intervals hold jointly over the checkpoints of one choice of rates at {100 * LEVEL:g} % (Bonferroni)."
+    return Table("errors of the mean stage over their exact law", header, tuple(rows), note)
+
+
+# -------------------------------------------------------------------- picture
 
 
 def draw(stages: dict[str, Stage], exponent: analysis.Estimate) -> Figure:

@@ -18,6 +18,7 @@ from matplotlib.patches import Rectangle
 from sympy import ImmutableMatrix
 
 import gan_sde as gs
+from figures.papers.crossing_the_curl.certificate_text import tables
 from figures.registry import Check, Outcome, Settings, claim
 from figures.style import PALETTE, letter, new_figure, style
 from gan_sde.symbolic.certificates import Proved, Refuted, property_table
@@ -81,7 +82,7 @@ def run(settings: Settings) -> Outcome:
         stage_check(rows),
         joint_check(rows),
     ]
-    return Outcome(draw(rows), tuple(checks), caption(rows))
+    return Outcome(draw(rows), tuple(checks), caption(rows), tables(rows))
 
 
 # -------------------------------------------------------------------- verdicts
