@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from io import BytesIO
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import fill
 from time import perf_counter
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from figures import catalogue
 from figures.folder import Folder
 from figures.page import page
+from figures.pool import run_claims
 from figures.progress import Announcer
 from figures.provenance import provenance
 from figures.registry import Claim, Settings
 from figures.result import Result, verdict
-from figures.style import style
 from figures.table import grid, layout, measured_text, terminal_width
 
 Progress = Callable[[int, int], None]
@@ -32,6 +29,7 @@ def reproduce(
     full: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
+    jobs: int = 1,
 ) -> int:
     """Check the claims and write ``report.json``, ``report.html`` and one PNG a claim.
 
@@ -51,6 +49,8 @@ def reproduce(
     progress
         Called as ``progress(done, total)`` before and after every claim; default a line a claim on standard error, if
         that is a terminal.
+    jobs
+        Claims that run at a time, each in a process of its own. They change no number.
 
     Returns
     -------
@@ -62,10 +62,10 @@ def reproduce(
     ValueError
         Before anything runs: for a name that is no claim, data that is no file, a folder that cannot be written.
     """
-    claims, settings = _checked(only, data, full, seed)
+    claims, settings = _checked(only, data, full, seed, jobs)
     with Folder(out) as folder:
         began = perf_counter()
-        results = list(_run(claims, settings, folder, progress))
+        results = _run(claims, settings, folder, progress, jobs)
         facts = provenance(settings, perf_counter() - began)
         folder.write("report.html", page(results, facts, folder.images()).encode())
         folder.write_json("report.json", {"claims": [_entry(r) for r in results], "provenance": facts})
@@ -79,6 +79,7 @@ def figures(
     full: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
+    jobs: int = 1,
 ) -> int:
     """Draw the figures of claims and write nothing else; see `reproduce`.
 
@@ -87,9 +88,9 @@ def figures(
     int
         0, or 1 if a figure could not be drawn; what a figure says of its claim does not matter here.
     """
-    claims, settings = _checked(names, None, full, seed)
+    claims, settings = _checked(names, None, full, seed, jobs)
     with Folder(out) as folder:
-        results = list(_run(claims, settings, folder, progress))
+        results = _run(claims, settings, folder, progress, jobs)
     for result in results:
         _say(str(Path(out) / result.picture) if result.picture else f"{result.claim.name}: {result.error}")
     return int(not all(result.picture for result in results))
@@ -99,7 +100,7 @@ def figures(
 
 
 def _checked(
-    only: Sequence[str] | str | None, data: str | Path | None, full: bool, seed: int
+    only: Sequence[str] | str | None, data: str | Path | None, full: bool, seed: int, jobs: int
 ) -> tuple[list[Claim], Settings]:
     known = catalogue.claims()
     names = list(known) if only is None else catalogue.expand([only] if isinstance(only, str) else only, known)
@@ -109,6 +110,8 @@ def _checked(
         raise ValueError(f"only: expected claims among {', '.join(known)}; got {what}")
     if data is not None and not Path(data).is_file():
         raise ValueError(f"data: expected a CSV or NPY file, got {str(data)!r}, which is no file")
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise ValueError(f"jobs: expected an integer >= 1, got {jobs!r}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
         raise ValueError(f"seed: expected an integer from 0 to 2^64 - 1, got {seed!r}")
     settings = Settings(full=bool(full), seed=seed, data=None if data is None else Path(data))
@@ -118,37 +121,21 @@ def _checked(
 # -------------------------------------------------------------------- the run
 
 
-def _run(claims: Sequence[Claim], settings: Settings, folder: Folder, progress: Progress | None) -> Iterator[Result]:
-    announcer = Announcer(len(claims), progress)
-    for number, claim in enumerate(claims):
-        announcer.begin(number, claim.name)
-        yield _run_one(claim, settings, folder)
-    announcer.end()
-
-
-def _run_one(claim: Claim, settings: Settings, folder: Folder) -> Result:
-    """Run a claim; whatever goes wrong inside it is its own failure, a full disk is the report's."""
-    began, outcome, picture, error = perf_counter(), None, None, ""
-    try:
-        with style():
-            outcome = claim.run(settings)
-            picture = f"{claim.name}.png"
-            image = _png(outcome.figure)
-    except Exception as caught:
-        picture, error = None, _one_line(caught)
-    else:
-        folder.write(picture, image)
-    return Result(claim, outcome, error, picture, perf_counter() - began)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=160)
-    return buffer.getvalue()
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+def _run(
+    claims: Sequence[Claim], settings: Settings, folder: Folder, progress: Progress | None, jobs: int
+) -> list[Result]:
+    """Results in the order of the claims, in whatever order they end."""
+    announcer = Announcer([claim.name for claim in claims], progress)
+    results: dict[int, Result] = {}
+    announcer.begin()
+    for number, finished in run_claims(claims, settings, jobs):
+        claim = claims[number]
+        picture = None if finished.image is None else f"{claim.name}.png"
+        if picture is not None and finished.image is not None:
+            folder.write(picture, finished.image)
+        results[number] = Result(claim, finished.outcome, finished.error, picture, finished.seconds)
+        announcer.end(claim.name)
+    return [results[number] for number in range(len(claims))]
 
 
 # -------------------------------------------------------------------- after the run

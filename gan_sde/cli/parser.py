@@ -83,7 +83,7 @@ def build_parser() -> OneLineParser:
     reproduce = _add(entries, "reproduce", "check every claim and write the report", commands.reproduce)
     reproduce.add_argument(
         "--only", nargs="+", action="extend", metavar="CLAIM",
-        help="claims to check, whose certificates and rates are printed too; default all, with those in the report only",
+        help="claims to check, whose certificates and rates are printed too; default all, with those in the files only",
     )  # fmt: skip
     reproduce.add_argument("--data", metavar="FILE", help="CSV or NPY: a data set of your own")
     _report_options(reproduce)
@@ -201,3 +201,4 @@ def _simulate(parser: OneLineParser) -> None:
 def _report_options(parser: OneLineParser) -> None:
     parser.add_argument("--out", default="results", metavar="DIR", help="folder of the results; default results")
     parser.add_argument("--full", action="store_true", help="at the sample sizes of the papers")
+    parser.add_argument("--jobs", type=read.count, metavar="N", help="claims at a time; default one a processor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,7 +16,13 @@ def reproduce(arguments: Namespace) -> int:
     from figures import catalogue, report
 
     _check_names("--only", arguments.only or (), [*catalogue.claims(), *catalogue.GROUPS])
-    return report.reproduce(only=arguments.only, data=arguments.data, out=Path(arguments.out), full=arguments.full)
+    return report.reproduce(
+        only=arguments.only,
+        data=arguments.data,
+        out=Path(arguments.out),
+        full=arguments.full,
+        jobs=arguments.jobs or os.cpu_count() or 1,
+    )
 
 
 def figures(arguments: Namespace) -> int:
@@ -24,7 +31,12 @@ def figures(arguments: Namespace) -> int:
     from figures import catalogue, report
 
     _check_names("NAME", arguments.names or (), [*catalogue.claims(), *catalogue.GROUPS])
-    return report.figures(names=arguments.names or None, out=Path(arguments.out), full=arguments.full)
+    return report.figures(
+        names=arguments.names or None,
+        out=Path(arguments.out),
+        full=arguments.full,
+        jobs=arguments.jobs or os.cpu_count() or 1,
+    )
 
 
 def _check_folder(out: str) -> None:

@@ -326,22 +326,48 @@ def test_progress_on_a_terminal():
             return True
 
     terminal, calls = Terminal(), []
-    announcer = Announcer(2, stream=terminal)
-    announcer.begin(0, "one")
-    announcer.begin(1, "two")
-    announcer.end()
-    first, second = terminal.getvalue().splitlines()
-    assert first.startswith("claim 1 of 2: one") and "left" in second
-    called = Announcer(2, lambda *numbers: calls.append(numbers), terminal)
-    called.begin(1, "two")
-    called.end()
-    assert calls == [(1, 2), (2, 2)]
+    announcer = Announcer(["one", "two"], stream=terminal)
+    announcer.begin()
+    announcer.end("two")
+    announcer.end("one")
+    begun, first, second = terminal.getvalue().splitlines()
+    assert begun == "2 claims, first one"
+    assert first.startswith("1 of 2 claims done: two") and "left" in first
+    assert second.startswith("2 of 2 claims done: one") and "left" not in second
+    called = Announcer(["one", "two"], lambda *numbers: calls.append(numbers), terminal)
+    called.begin()
+    called.end("one")
+    assert calls == [(0, 2), (1, 2)]
+
+
+def test_two_jobs_bring_what_one_brings(tmp_path):
+    """Whole claims in two processes: the same verdicts, numbers and pictures as one after the other."""
+    names = ["lq-gan-regions", "mean-stage-rate"]
+    for jobs in (1, 2):
+        assert report.reproduce(only=names, out=tmp_path / str(jobs), jobs=jobs) == 0
+    one, two = (read(tmp_path / str(jobs)) for jobs in (1, 2))
+    for entry in (*one["claims"], *two["claims"]):
+        assert entry.pop("seconds") > 0
+    assert one["claims"] == two["claims"] and [c["name"] for c in two["claims"]] == [
+        n for n in catalogue.claims() if n in names
+    ]
+    for name in names:
+        first, second = ((tmp_path / jobs / f"{name}.png").read_bytes() for jobs in "12")
+        assert first == second
+
+
+@pytest.mark.parametrize("jobs", [0, 1.5, True])
+def test_bad_number_of_jobs(claims, tmp_path, jobs):
+    with pytest.raises(ValueError, match="jobs: expected an integer >= 1"):
+        report.reproduce(out=tmp_path, jobs=jobs)
 
 
 def test_groups_stand_for_the_claims_of_a_paper():
     known = catalogue.claims()
     everything = catalogue.expand(catalogue.GROUPS, known)
     assert sorted(everything) == sorted(known)
-    assert catalogue.expand(["coupled-sdes"], known) == ["weak-order", "stationary-law", "fluctuation-dissipation"]
+    assert catalogue.expand(["coupled-sdes"], known) == [
+        n for n, c in known.items() if ".coupled_sdes." in c.run.__module__
+    ]
     assert catalogue.expand(["weak-order", "coupled-sdes", "nothing"], known)[-1] == "nothing"
     assert not catalogue.GROUPS.keys() & known.keys()
