@@ -4,6 +4,7 @@ Depends on numpy, scipy and, where effective sample sizes are asked for, arviz-s
 the numbers were simulated.
 """
 
+from analysis import control as control
 from analysis.balance import Balance as Balance
 from analysis.balance import balance_test as balance_test
 from analysis.chains import effective_sample_size as effective_sample_size

@@ -1,0 +1,66 @@
+"""What is controlled: dynamics, costs and a compact set of controls."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from analysis._validation import Array, finite_array
+
+Dynamics = Callable[[float, Array, Array], Array]
+
+
+@dataclass(frozen=True)
+class ControlProblem:
+    """Drive `X' = drift(t, X, u)`, or `dX = drift dt + noise dW`, at the least mean cost.
+
+    The cost is the integral of `running` plus `terminal` of the state at the horizon.
+
+    Attributes
+    ----------
+    drift : function of (t, states (..., d), controls (..., k)), to (..., d)
+        States and controls arrive with axes in front that broadcast against each other.
+    terminal : function of states (..., d), to (...)
+    noise : function like `drift`, to (..., d, m), optional
+        One column a Brownian motion. None: a deterministic problem.
+    running : function like `drift`, to (...), optional
+        Cost in a unit of time.
+    autonomous : bool
+        Whether `drift`, `noise` and `running` do not depend on t; the solver then builds its chain once.
+
+    Examples
+    --------
+    >>> problem = ControlProblem(drift=lambda t, x, u: -u * x, terminal=lambda x: x[..., 0] ** 2)
+    >>> problem.drift(0.0, np.ones((3, 1, 1)), np.ones((5, 1))).shape
+    (3, 5, 1)
+    """
+
+    drift: Dynamics
+    terminal: Callable[[Array], Array]
+    noise: Dynamics | None = None
+    running: Dynamics | None = None
+    autonomous: bool = True
+
+
+def control_grid(*ranges: tuple[float, float, int]) -> Array:
+    """Controls on a rectangular grid, one range `(low, high, points)` a component.
+
+    Returns
+    -------
+    array, shape (points of all ranges multiplied, number of ranges)
+        The last component varies fastest.
+
+    Examples
+    --------
+    >>> control_grid((0, 1, 2), (0, 4, 3)).tolist()
+    [[0.0, 0.0], [0.0, 2.0], [0.0, 4.0], [1.0, 0.0], [1.0, 2.0], [1.0, 4.0]]
+    """
+    axes = [np.linspace(low, high, points) for low, high, points in ranges]
+    return np.stack([part.ravel() for part in np.meshgrid(*axes, indexing="ij")], axis=-1)
+
+
+def control_set(name: str, controls: ArrayLike) -> Array:
+    """Return a finite set of controls as (n, k); a vector counts as n controls of one component."""
+    array = finite_array(name, controls, (1, 2))
+    return array[:, None] if array.ndim == 1 else array
