@@ -11,6 +11,7 @@ from analysis.chains import effective_sample_size as effective_sample_size
 from analysis.chains import mcse as mcse
 from analysis.chains import mean_estimate as mean_estimate
 from analysis.chains import split_rhat as split_rhat
+from analysis.density import Density as Density
 from analysis.distances import bures as bures
 from analysis.estimate import Estimate as Estimate
 from analysis.estimate import normal_estimate as normal_estimate
@@ -19,6 +20,9 @@ from analysis.fluctuation import fluctuation_dissipation as fluctuation_dissipat
 from analysis.fluctuation_terms import fdr1_discrete_terms as fdr1_discrete_terms
 from analysis.fluctuation_terms import fdr1_terms as fdr1_terms
 from analysis.fluctuation_terms import fdr2_terms as fdr2_terms
+from analysis.fokker_planck import FokkerPlanck as FokkerPlanck
+from analysis.fokker_planck import fokker_planck as fokker_planck
+from analysis.grid import Grid as Grid
 from analysis.invariant import Comparison as Comparison
 from analysis.invariant import InvariantMeasure as InvariantMeasure
 from analysis.invariant import compare_covariance as compare_covariance
@@ -31,10 +35,13 @@ from analysis.lyapunov import transient_covariance as transient_covariance
 from analysis.rates import ModelFit as ModelFit
 from analysis.rates import RateFit as RateFit
 from analysis.rates import fit_rate as fit_rate
+from analysis.refinement import GridEstimate as GridEstimate
+from analysis.refinement import richardson as richardson
 from analysis.regression import LinearFit as LinearFit
 from analysis.regression import bonferroni as bonferroni
 from analysis.regression import line_fit as line_fit
 from analysis.regression import linear_fit as linear_fit
+from analysis.relaxation import Spectrum as Spectrum
 from analysis.resampling import batch_means_se as batch_means_se
 from analysis.resampling import block_bootstrap as block_bootstrap
 from analysis.stability import LinearStability as LinearStability
