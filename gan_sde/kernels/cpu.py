@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numba
 import numpy as np
@@ -13,6 +18,7 @@ from numba.extending import intrinsic
 from gan_sde.kernels import normals, philox
 from gan_sde.kernels.drawing import DrawingPlan, SamplingPlan, StatisticsPlan, is_quiet, plan_drawing
 from gan_sde.kernels.elementary import LANE_FUNCTIONS_32, LANE_FUNCTIONS_64
+from gan_sde.kernels.kernel_cache import kernel_file, remove_kernel
 from gan_sde.kernels.source import kernel_source
 from gan_sde.kernels.stepper import (
     AbstractStepper,
@@ -168,7 +174,7 @@ def _kernel(key: _KernelKey):
 
 @lru_cache(maxsize=256)
 def compile_kernel(source: str, dtype: np.dtype):
-    """Compiled form of a kernel's text; the same text is compiled once a process."""
+    """Compiled form of a kernel's text; the same text is compiled once a process, and kept on disk."""
     names = {
         "np": np,
         "math": math,
@@ -177,12 +183,28 @@ def compile_kernel(source: str, dtype: np.dtype):
         "prefer_widest_vectors": _prefer_widest_vectors,
         **_LANE_NAMES[dtype],
     }
-    exec(compile(source, "<gan_sde kernel>", "exec"), names)
+    file = kernel_file(source, str(dtype))
+    kernel = _define(source, names, file)
     real, u64 = numba.from_dtype(dtype), numba.uint64
     signature = numba.void(
         real[:, ::1], numba.int64[::1], numba.int64, numba.int64, numba.float64[::1],
         numba.int64, u64, u64, u64, numba.float64,
         numba.int64, numba.int64, numba.float64[::1], real[::1],
     )  # fmt: skip
-    jit = numba.njit(signature, nogil=True, no_cfunc_wrapper=True, error_model="numpy", fastmath=normals.CONTRACT)
-    return jit(names["kernel"])
+    options = {"nogil": True, "no_cfunc_wrapper": True, "error_model": "numpy", "fastmath": normals.CONTRACT}
+    if file is not None:
+        try:
+            return numba.njit(signature, cache=True, **options)(kernel)
+        except Exception:  # numba has no one error for a file that is damaged; what is wrong with the text shows below
+            remove_kernel(file)
+    return numba.njit(signature, **options)(kernel)
+
+
+def _define(source: str, names: dict[str, Any], file: Path | None) -> Callable[..., None]:
+    """The function of a kernel's text, in a module of its own: what numba keeps on disk refers to it by name."""
+    module = ModuleType("gan_sde_kernel" if file is None else f"gan_sde_{file.stem}")
+    if file is not None:
+        sys.modules[module.__name__] = module
+    vars(module).update(names)
+    exec(compile(source, "<gan_sde kernel>" if file is None else str(file), "exec"), vars(module))
+    return module.kernel
