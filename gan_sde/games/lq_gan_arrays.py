@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_sde.games.array_game import AbstractArrayGame
+from gan_sde.games.lane_game import AbstractLaneGame, Piece, Pieces, Registers
+from gan_sde.games.lq_gan_pieces import CROSS, CURVATURE, GENERATOR, MISMATCH, PRODUCTS, RESIDUAL
 
 
 class Moments(NamedTuple):
@@ -24,21 +25,13 @@ class Moments(NamedTuple):
     """``(n, N, N)``."""
 
 
-class Blocks(NamedTuple):
-    """A state or a vector as matrices: ``W`` symmetric, ``w``, ``A`` lower triangular, ``b``."""
-
-    quadratic: np.ndarray
-    linear: np.ndarray
-    scale: np.ndarray
-    shift: np.ndarray
-
-
 @dataclass(frozen=True, eq=False)
-class LQGANArrays(AbstractArrayGame):
+class LQGANArrays(AbstractLaneGame):
     """The LQ-GAN through its moments.
 
     With the payoff ``V = phi . m(theta)`` linear in the discriminator, ``F = (-m, M^T phi)`` and
-    ``J = [[0, -M], [M^T, H]]`` with ``M = dm/dtheta``: no Jacobian is ever formed.
+    ``J = [[0, -M], [M^T, H]]`` with ``M = dm/dtheta``: no Jacobian is ever formed. Products are compiled on first use,
+    a few seconds; `gan_sde.games.lq_gan_lanes` has the formulas.
 
     Parameters
     ----------
@@ -64,11 +57,13 @@ class LQGANArrays(AbstractArrayGame):
         set_(self, "normals", n if self.data is not None else 2 * n)
         set_(self, "rows", None if self.data is None else len(self.data))
         set_(self, "_upper", np.triu_indices(n))
-        set_(self, "_lower", np.tril_indices(n))
+        set_(self, "batch_rows", 2 * (s + n))
 
     def bind(self, values: Mapping[str, float]) -> LQGANArrays:
         if self.data is not None:
             return self
+        if self.n == 1:
+            return LQGANArrays(1, None, np.array([float(values["mu"])]), np.array([[float(values["sigma"])]]))
         name = "L_{}{}" if self.n < 10 else "L_{}_{}"
         mean = np.array([float(values[f"mu_{i + 1}"]) for i in range(self.n)])
         factor = np.zeros((self.n, self.n))
@@ -105,73 +100,75 @@ class LQGANArrays(AbstractArrayGame):
     # ---------------------------------------------------------------- field and Jacobian products
 
     def F(self, x: np.ndarray, batch: Moments) -> np.ndarray:
-        point = self._unpack(x)
-        mean = _apply(point.scale, batch.latent_mean) + point.shift
-        cross = point.scale @ batch.latent_second + _outer(point.shift, batch.latent_mean)
-        second = cross @ _t(point.scale) + _outer(mean, point.shift)
-        return self._join(second - batch.data_second, mean - batch.data_mean, *self._generator(point, point, batch))
+        return self._product("FIELD", x, x, batch)
 
     def jvp(self, x: np.ndarray, v: np.ndarray, batch: Moments) -> np.ndarray:
-        point, direction = self._unpack(x), self._unpack(v)
-        by_phi = self._generator(direction, point, batch)
-        by_theta = self._curvature(point, direction, batch)
-        return self._join(*self._mismatch(point, direction, batch), by_phi[0] + by_theta[0], by_phi[1] + by_theta[1])
+        return self._product("JVP", x, v, batch)
 
     def vjp(self, x: np.ndarray, v: np.ndarray, batch: Moments) -> np.ndarray:
-        point, direction = self._unpack(x), self._unpack(v)
-        by_phi = self._generator(direction, point, batch)
-        by_theta = self._curvature(point, direction, batch)
-        second, mean = self._mismatch(point, direction, batch)
-        return self._join(-second, -mean, by_theta[0] - by_phi[0], by_theta[1] - by_phi[1])
+        return self._product("VJP", x, v, batch)
 
-    def _generator(self, phi: Blocks, theta: Blocks, batch: Moments) -> tuple[np.ndarray, np.ndarray]:
-        """``M(theta)^T phi``: the generator's gradient for discriminator ``phi``."""
-        mean = _apply(theta.scale, batch.latent_mean) + theta.shift
-        cross = theta.scale @ batch.latent_second + _outer(theta.shift, batch.latent_mean)
-        scale = -2 * phi.quadratic @ cross - _outer(phi.linear, batch.latent_mean)
-        return scale, -2 * _apply(phi.quadratic, mean) - phi.linear
+    def _product(self, kind: str, x: np.ndarray, v: np.ndarray, batch: Moments) -> np.ndarray:
+        from gan_sde.games.lq_gan_products import products  # loads numba, which symbols do not need
 
-    def _curvature(self, point: Blocks, v: Blocks, batch: Moments) -> tuple[np.ndarray, np.ndarray]:
-        """``H v``: derivative of the generator's gradient along the generator's part of ``v``."""
-        mean = _apply(v.scale, batch.latent_mean) + v.shift
-        cross = v.scale @ batch.latent_second + _outer(v.shift, batch.latent_mean)
-        return -2 * point.quadratic @ cross, -2 * _apply(point.quadratic, mean)
+        numbers, exact = self.lane_batch(batch), _is_exact(batch.latent_mean, batch.latent_second)
+        if x.ndim != 2 or x.shape[1] != self.dim or v.shape != x.shape or numbers.shape[1] not in (1, len(x)):
+            raise ValueError(
+                f"x: expected states (n, {self.dim}), vectors of that shape and a batch for each, "
+                f"got shapes {x.shape}, {v.shape} and {numbers.shape[1]} batches"
+            )
+        point, direction = (np.require(a.T, float, ["C", "W"]) for a in (x, v))
+        result = np.empty_like(point)
+        products(PRODUCTS.index(kind), point, direction, numbers, exact, self.n, result)
+        return result.T
 
-    def _mismatch(self, point: Blocks, v: Blocks, batch: Moments) -> tuple[np.ndarray, np.ndarray]:
-        """``-M v``: derivative of the discriminator's gradient along the generator's part of ``v``."""
-        mean = _apply(v.scale, batch.latent_mean) + v.shift
-        cross = v.scale @ batch.latent_second + _outer(v.shift, batch.latent_mean)
-        half = cross @ _t(point.scale) + _outer(mean, point.shift)
-        return half + _t(half), mean
+    # ---------------------------------------------------------------- pieces
 
-    # ---------------------------------------------------------------- packing
+    @property
+    def size(self) -> int:
+        return self.n
 
-    def _unpack(self, x: np.ndarray) -> Blocks:
-        n, s = self.n, self.n * (self.n + 1) // 2
-        quadratic = np.zeros((*x.shape[:-1], n, n))
-        quadratic[..., *self._upper] = x[..., :s]
-        quadratic[..., *self._upper[::-1]] = x[..., :s]
-        scale = np.zeros_like(quadratic)
-        scale[..., *self._lower] = x[..., s + n : 2 * s + n]
-        return Blocks(quadratic, x[..., s : s + n], scale, x[..., 2 * s + n :])
+    def perform(self) -> Any:
+        from gan_sde.games.lq_gan_lanes import perform
 
-    def _join(self, second: np.ndarray, mean: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        # an off-diagonal W_ij stands at two places of the symmetric matrix, so its gradient counts twice
-        weight = np.where(self._upper[0] == self._upper[1], 1.0, 2.0)
-        return np.concatenate([second[..., *self._upper] * weight, mean, scale[..., *self._lower], shift], axis=-1)
+        return perform
+
+    def lane_batch(self, batch: Moments) -> np.ndarray:
+        alike = all(moment.strides[0] == 0 for moment in batch)
+        data_mean, data_second, latent_mean, latent_second = (m[:1] if alike else m for m in batch)
+        parts = (data_second[:, *self._upper], data_mean, latent_second[:, *self._upper], latent_mean)
+        return np.concatenate([part.T for part in parts])
+
+    def field(self, piece: Piece, x: Registers, exact: bool) -> Pieces:
+        cross, half = self._cross(piece, x, exact), self.dim // 2
+        return {piece(RESIDUAL, half, x[1], cross): 1.0}, {piece(GENERATOR, half, x[0], cross): 1.0}
+
+    def jacobian_product(self, piece: Piece, x: Registers, v: Registers, exact: bool) -> Pieces:
+        mismatch, generator, curvature = self._pieces(piece, x, v, exact)
+        return {mismatch: 1.0}, {generator: 1.0, curvature: 1.0}
+
+    def transposed_product(self, piece: Piece, x: Registers, v: Registers, exact: bool) -> Pieces:
+        mismatch, generator, curvature = self._pieces(piece, x, v, exact)
+        return {mismatch: -1.0}, {generator: -1.0, curvature: 1.0}
+
+    def _cross(self, piece: Piece, x: Registers, exact: bool) -> int:
+        """C and c; with exact latent moments these are A and b."""
+        return x[1] if exact else piece(CROSS, self.n * (self.n + 1), x[1])
+
+    def _pieces(self, piece: Piece, x: Registers, v: Registers, exact: bool) -> tuple[int, int, int]:
+        cross, moved, half = self._cross(piece, x, exact), self._cross(piece, v, exact), self.dim // 2
+        return (
+            piece(MISMATCH, half, x[1], moved),
+            piece(GENERATOR, half, v[0], cross),
+            piece(CURVATURE, half, x[0], moved),
+        )
 
 
 def _moments(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return samples.mean(axis=1), _t(samples) @ samples / samples.shape[1]
+    return samples.mean(axis=1), np.swapaxes(samples, 1, 2) @ samples / samples.shape[1]
 
 
-def _t(matrix: np.ndarray) -> np.ndarray:
-    return np.swapaxes(matrix, -1, -2)
-
-
-def _apply(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    return (matrix @ vector[..., None])[..., 0]
-
-
-def _outer(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return left[..., :, None] * right[..., None, :]
+def _is_exact(mean: np.ndarray, second: np.ndarray) -> bool:
+    """Whether latent moments are those of the standard normal law, not of samples."""
+    mean, second = (m[:1] if m.strides[0] == 0 else m for m in (mean, second))
+    return not mean.any() and bool((second == np.eye(second.shape[-1])).all())

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from gan_sde.games.array_game import AbstractArrayGame
-from gan_sde.kernels.normals import normal_pair_64
-from gan_sde.kernels.philox import BLOCK_LIMIT, STREAM_SHIFT, philox
+from gan_sde.games.lane_game import AbstractLaneGame
+from gan_sde.kernels.array_player import Player
+from gan_sde.kernels.array_sampler import Sampler as Sampler
 from gan_sde.kernels.stepper import DIVERGENCE_BOUND, AbstractStepper, check_columns
 from gan_sde.symbolic.algorithm import run_step
 from gan_sde.symbolic.oracle import AbstractOracle, RatedOracle
 from gan_sde.symbolic.training import Training, state_bounds
+
+COLUMNS = 32
+"""Trajectories whose batches are held at once where the text runs as it is."""
 
 
 def array_stepper(
@@ -43,7 +46,11 @@ def array_stepper(
 
 
 class ArrayStepper(AbstractStepper):
-    """Runs ``algorithm.step`` over an `ArrayOracle`, all trajectories of a call at once."""
+    """Runs ``algorithm.step`` over arrays.
+
+    Where the game brings compiled pieces and the text is made of sums, multiples and calls of the oracle, it is
+    recorded once and the tape is played; else the text itself runs at every iteration.
+    """
 
     def __init__(self, training: Training, batch_size: float, seed: int, stream: int) -> None:
         self._training = training
@@ -51,9 +58,21 @@ class ArrayStepper(AbstractStepper):
         self._sampler = Sampler(self._game, batch_size, seed, stream)
         self._bounds = np.array(state_bounds(training.game, training.state))
         self.dim, self.dtype = len(training.state), np.dtype(np.float64)
+        self._player = None
+        if isinstance(self._game, AbstractLaneGame):
+            player = Player(training, self._game, self._sampler, self._bounds)
+            self._player = player if player.understands_the_text() else None
 
     def advance(self, state, diverged, *, trajectory, step, rates):
         check_columns(self, state, diverged, trajectory, step, rates)
+        if self._player is not None:
+            self._player.advance(state, diverged, trajectory, step, rates)
+            return
+        for first in range(0, state.shape[1], COLUMNS):
+            columns = slice(first, first + COLUMNS)
+            self._advance_columns(state[:, columns], diverged[columns], trajectory + first, step, rates)
+
+    def _advance_columns(self, state, diverged, trajectory, step, rates):
         x = np.ascontiguousarray(state.T)
         with np.errstate(over="ignore", invalid="ignore"):
             for k, rate in enumerate(rates):
@@ -110,54 +129,3 @@ class ArrayOracle(AbstractOracle):
         block = self._game.blocks[player]
         result[..., block] = v[..., block]
         return result
-
-
-class Sampler:
-    """Batches of an array game, addressed by (seed, stream, trajectory, step, batch)."""
-
-    def __init__(self, game: AbstractArrayGame, batch_size: float, seed: int, stream: int) -> None:
-        self._game, self._infinite = game, batch_size == np.inf
-        self._size = 0 if self._infinite else int(batch_size)
-        self._padded = game.normals + game.normals % 2
-        words = self._padded + (game.rows is not None)
-        # two samples share a block of four words where one needs two; otherwise samples start on a block
-        self._words = 2 if words <= 2 else -(-words // 4) * 4
-        self._key = (np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32))
-        self._stream = np.uint64(stream) << STREAM_SHIFT
-
-    def batch(self, number: int, width: int, trajectory: int, step: int) -> Any:
-        """Draw one batch a trajectory, the ``number``-th of an iteration."""
-        if self._infinite:
-            return self._game.expected_batch(width)
-        first = number * self._size * self._words
-        if first + self._size * self._words > 4 * BLOCK_LIMIT:
-            raise ValueError(f"batch_size: expected fewer samples an iteration, got {self._size}")
-        normals = np.empty((width, self._size, self._padded))
-        rows = None if self._game.rows is None else np.empty((width, self._size), dtype=np.int64)
-        place = np.array([first, self._words, trajectory, step], dtype=np.int64)
-        _fill(normals, np.empty((0, 0), np.int64) if rows is None else rows, self._game.rows or 0, place,
-              self._stream, *self._key)  # fmt: skip
-        return self._game.batch(normals[..., : self._game.normals], rows)
-
-
-@numba.njit(nogil=True, cache=True)
-def _fill(normals, rows, count, place, stream, key0, key1):
-    """Normals ``(n, B, padded)`` and row numbers ``(n, B)`` from the words of each sample."""
-    width, size, padded = normals.shape
-    first, words, trajectory, step = place
-    for i in range(width):
-        lane = np.uint64(trajectory + i)
-        for s in range(size):
-            start = first + s * words
-            for w in range(0, padded, 2):
-                block = philox(lane, np.uint64(step), np.uint64((start + w) // 4) | stream, np.uint64(0), key0, key1)
-                if (start + w) % 4 == 0:
-                    even, odd = normal_pair_64(block[0], block[1])
-                else:
-                    even, odd = normal_pair_64(block[2], block[3])
-                normals[i, s, w], normals[i, s, w + 1] = even, odd
-            if count:
-                w = start + padded
-                block = philox(lane, np.uint64(step), np.uint64(w // 4) | stream, np.uint64(0), key0, key1)
-                word = block[w % 4]
-                rows[i, s] = np.int64((word * np.uint64(count)) >> np.uint64(32))

@@ -21,7 +21,6 @@ from gan_sde.symbolic.sde import SDE
 from gan_sde.symbolic.training import Training
 
 BLOCK = 1024
-ARRAY_BLOCK = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +47,7 @@ class Result:
 
 def block_ranges(plan: Plan) -> Iterator[tuple[int, int]]:
     """Blocks of trajectories ``[first, stop)``; their size is fixed, so that results do not depend on threads."""
-    size = ARRAY_BLOCK if plan.in_arrays else BLOCK
-    return ((first, min(first + size, plan.trajectories)) for first in range(0, plan.trajectories, size))
+    return ((first, min(first + BLOCK, plan.trajectories)) for first in range(0, plan.trajectories, BLOCK))
 
 
 def make_recipe(plan: Plan) -> Recipe:
