@@ -1,5 +1,29 @@
-"""Games on torch tensors."""
+"""Games on torch tensors and torch networks, trained by the algorithms' own text.
+
+Names are loaded when first used.
+"""
 
 from __future__ import annotations
 
-from gan_sde.neural.oracle import TensorOracle as TensorOracle
+from importlib import import_module
+from typing import Any
+
+_ORIGIN = {
+    "GameOptimizer": "gan_sde.neural.optimizer",
+    "NetworkOracle": "gan_sde.neural.network_oracle",
+    "TensorOracle": "gan_sde.neural.oracle",
+    "iterate": "gan_sde.neural.iteration",
+}
+__all__ = sorted(_ORIGIN)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ORIGIN:
+        raise AttributeError(f"module 'gan_sde.neural' has no attribute {name!r}")
+    value = getattr(import_module(_ORIGIN[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
