@@ -5,6 +5,11 @@ the numbers were simulated.
 """
 
 from analysis import control as control
+from analysis import schedules as schedules
+from analysis.assumptions import Evidence as Evidence
+from analysis.assumptions import foster_lyapunov as foster_lyapunov
+from analysis.assumptions import invariant_measure_evidence as invariant_measure_evidence
+from analysis.assumptions import linear_law as linear_law
 from analysis.balance import Balance as Balance
 from analysis.balance import balance_test as balance_test
 from analysis.chains import effective_sample_size as effective_sample_size

@@ -4,33 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from figures.papers.coupled_sdes import fluctuation_dissipation, stationary_law, weak_order
+from figures.papers.adversarial_training import optimal_rate
+from figures.papers.coupled_sdes import (
+    algorithm_orders,
+    assumptions,
+    densities,
+    fluctuation_dissipation,
+    gaussian_limit,
+    schedules,
+    stationary_law,
+    weak_order,
+)
 from figures.papers.crossing_the_curl import (
+    basins,
+    digits,
+    map_comparison,
     map_fields,
     map_trajectories,
     mean_stage_rate,
+    merry_go_round,
+    mixture,
     property_table,
     real_data,
     staged_rate,
+    staged_stages,
     trajectories,
 )
+from figures.papers.discretisation_drift import discretisation_drift
+from figures.papers.minimax_sdes import closed_forms, extragradient_step, fields
 from figures.registry import Claim, registered
 
 # Claims register themselves when their module is imported, by whomever and whenever: the order is stated here.
 ORDER = (
     trajectories,
     weak_order,
+    algorithm_orders,
+    assumptions,
     stationary_law,
+    gaussian_limit,
+    densities,
     fluctuation_dissipation,
+    schedules,
+    merry_go_round,
     map_trajectories,
     map_fields,
+    map_comparison,
+    basins,
     property_table,
     mean_stage_rate,
+    staged_stages,
     staged_rate,
     real_data,
+    mixture,
+    digits,
+    optimal_rate,
+    closed_forms,
+    extragradient_step,
+    fields,
+    discretisation_drift,
 )
 
-GROUPS = {"lq-gan": "figures.papers.crossing_the_curl", "coupled-sdes": "figures.papers.coupled_sdes"}
+GROUPS = {
+    "lq-gan": "figures.papers.crossing_the_curl",
+    "coupled-sdes": "figures.papers.coupled_sdes",
+    "adversarial-training": "figures.papers.adversarial_training",
+    "minimax-sdes": "figures.papers.minimax_sdes",
+    "drift": "figures.papers.discretisation_drift",
+}
 """All claims of a paper under one name."""
 
 

@@ -114,22 +114,27 @@ class Claim:
         Paper and place.
     run
         Checks the claim: ``run(settings) -> Outcome``.
+    long
+        Whether it takes minutes, so that it runs only when it is named, or everything is run in full.
     """
 
     name: str
     title: str
     source: str
     run: Callable[[Settings], Outcome]
+    long: bool = False
 
 
 _CLAIMS: dict[str, Claim] = {}
 
 
-def claim(name: str, *, title: str, source: str) -> Callable[[Callable[[Settings], Outcome]], Callable]:
-    """Register the decorated function as the check of a claim."""
+def claim(
+    name: str, *, title: str, source: str, long: bool = False
+) -> Callable[[Callable[[Settings], Outcome]], Callable]:
+    """Register the decorated function as the check of a claim; the arguments are those of `Claim`."""
 
     def register(run: Callable[[Settings], Outcome]) -> Callable[[Settings], Outcome]:
-        _CLAIMS[name] = Claim(name, title, source, run)
+        _CLAIMS[name] = Claim(name, title, source, run, long)
         return run
 
     return register

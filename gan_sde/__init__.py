@@ -22,8 +22,10 @@ _ORIGIN = {
     "Training": "gan_sde.symbolic.training",
     "learn_staged": "gan_sde.staged",
     "simulate": "gan_sde.simulation",
+    "simulate_adaptive": "gan_sde.simulation.adaptive",
     "algorithms": "gan_sde.algorithms",
     "games": "gan_sde.games",
+    "neural": "gan_sde.neural",
     "symbolic": "gan_sde.symbolic",
 }
 __all__ = sorted(_ORIGIN)

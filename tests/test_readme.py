@@ -28,6 +28,8 @@ def test_python_examples(capsys):
     scores = (end["second_moment"].values - names["exact"]) / end["second_moment_se"].values
     assert np.abs(scores).max() < 4.5  # 3 entries, false alarm below 3e-5, fixed seed
     assert names["sde"].dim == 2
+    assert names["losses"].keys() == {"critic", "generator"} and names["scheduled"].clock is not None
+    assert int(names["falling"]["n"][-1]) == 1000 and len(names["moments"]) == 6
 
 
 def test_the_first_example_is_twenty_lines():

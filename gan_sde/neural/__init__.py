@@ -9,10 +9,13 @@ from importlib import import_module
 from typing import Any
 
 _ORIGIN = {
+    "FluctuationLR": "gan_sde.neural.rate_scheduler",
+    "FluctuationMonitor": "gan_sde.neural.fluctuation_monitor",
     "GameOptimizer": "gan_sde.neural.optimizer",
     "NetworkOracle": "gan_sde.neural.network_oracle",
     "TensorOracle": "gan_sde.neural.oracle",
     "iterate": "gan_sde.neural.iteration",
+    "scheduled_lr": "gan_sde.neural.rate_scheduler",
 }
 __all__ = sorted(_ORIGIN)
 

@@ -340,6 +340,20 @@ def test_progress_on_a_terminal():
     assert calls == [(0, 2), (1, 2)]
 
 
+def test_long_claims_run_when_named_or_in_full(monkeypatch, tmp_path, capsys):
+    made = {
+        "short": registry.Claim("short", "T", "P", lambda settings: outcome(True)),
+        "long": registry.Claim("long", "T", "P", lambda settings: outcome(True), long=True),
+    }
+    monkeypatch.setattr(catalogue, "claims", lambda: made)
+    for options, names, said in (
+        ({}, ["short"], True), ({"only": ["long"]}, ["long"], False), ({"full": True}, ["short", "long"], False),
+    ):  # fmt: skip
+        report.reproduce(out=tmp_path, **options)
+        assert [claim["name"] for claim in read(tmp_path)["claims"]] == names
+        assert ("Left out, for they take minutes: long" in capsys.readouterr().out) == said
+
+
 def test_two_jobs_bring_what_one_brings(tmp_path):
     """Whole claims in two processes: the same verdicts, numbers and pictures as one after the other."""
     names = ["lq-gan-regions", "mean-stage-rate"]

@@ -1,0 +1,147 @@
+"""Learning rates of torch optimisers: by a rule that watches the training, or as an array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch.optim.lr_scheduler import LambdaLR
+
+from analysis.schedules import AbstractRule
+from gan_sde.neural.fluctuation_monitor import FluctuationMonitor
+from gan_sde.symbolic.validation import finite_array, shown
+
+
+class FluctuationLR:
+    """Lower the learning rates of a game's optimisers by a rule of ``analysis.schedules``.
+
+    Used like a scheduler of torch: call `step` once an iteration, after the optimisers' steps.
+
+    Parameters
+    ----------
+    optimizers
+        ``{player: optimiser}``, or one optimiser of all players: its parameter groups are told apart by their entry
+        ``"player"`` (as those of `GameOptimizer` have) or else are players each.
+    rule
+        Decides; all rates are multiplied by its `rate`.
+    every, centre, inner_steps
+        Of the `FluctuationMonitor` that is made, and kept as the attribute `monitor`.
+
+    Attributes
+    ----------
+    rule : AbstractRule
+    monitor : FluctuationMonitor
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit.
+
+    Examples
+    --------
+    >>> from analysis.schedules import StationarityRule
+    >>> generator, weight = torch.Generator().manual_seed(0), torch.nn.Parameter(torch.ones(100))
+    >>> optimizer = torch.optim.SGD([weight], lr=0.5)
+    >>> scheduler = FluctuationLR({"p": optimizer}, StationarityRule(factor=0.1, period=40))
+    >>> for _ in range(80):  # one iteration in two is observed
+    ...     weight.grad = weight.detach() + torch.randn(100, generator=generator)
+    ...     optimizer.step()
+    ...     fell = scheduler.step()
+    >>> fell, scheduler.get_last_lr()
+    (True, {'p': [0.05]})
+    """
+
+    def __init__(
+        self,
+        optimizers: torch.optim.Optimizer | Mapping[str, torch.optim.Optimizer],
+        rule: AbstractRule,
+        *,
+        every: int = 2,
+        centre: str = "mean",
+        inner_steps: Mapping[str, int] | None = None,
+    ) -> None:
+        if not isinstance(rule, AbstractRule):
+            raise ValueError(f"rule: expected a rule of analysis.schedules, got {shown(rule)}")
+        self._moving = _moving(optimizers)
+        self.rule = rule
+        players = {name: list(chain(*(group["params"] for group in own))) for name, own in self._groups().items()}
+        self.monitor = FluctuationMonitor(players, self._moving, every=every, centre=centre)
+        self.monitor.attach(self._moving, inner_steps=inner_steps)
+        self._applied = rule.rate
+
+    def step(self) -> bool:
+        """Pass on what was observed; return whether the rates fell."""
+        for both in self.monitor.take():
+            self.rule.observe(*both)
+        if self.rule.rate == self._applied:
+            return False
+        for group in chain(*self._groups().values()):
+            group["lr"] *= self.rule.rate / self._applied
+        self._applied = self.rule.rate
+        self.monitor.restart()
+        return True
+
+    def get_last_lr(self) -> dict[str, list[float]]:
+        """Present rates of every player's parameter groups."""
+        return {player: [float(group["lr"]) for group in own] for player, own in self._groups().items()}
+
+    def _groups(self) -> dict[str, list[dict[str, Any]]]:
+        """Present parameter groups by player."""
+        if isinstance(self._moving, Mapping):
+            return {player: optimizer.param_groups for player, optimizer in self._moving.items()}
+        found: dict[str, list[dict[str, Any]]] = {}
+        for number, group in enumerate(self._moving.param_groups):
+            found.setdefault(str(group.get("player", f"group {number}")), []).append(group)
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of rule and monitor; the rates themselves are part of the optimisers' states."""
+        return {"rule": self.rule.state_dict(), "monitor": self.monitor.state_dict(), "applied": self._applied}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` gave; restore the optimisers too."""
+        self.rule.load_state_dict(state["rule"])
+        self.monitor.load_state_dict(state["monitor"])
+        self._applied = float(state["applied"])
+
+
+def scheduled_lr(optimizer: torch.optim.Optimizer, rates: ArrayLike) -> LambdaLR:
+    """Make a scheduler of torch that follows an array of learning rates, as `analysis.schedules` gives them.
+
+    Parameters
+    ----------
+    optimizer
+        Of one player or several; where parameter groups have different rates, the largest follows the array and the
+        others keep their ratio to it.
+    rates : array, shape (steps,)
+        One an iteration; after the end the last one stays.
+
+    Examples
+    --------
+    >>> from analysis.schedules import step_decay
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = scheduled_lr(optimizer, step_decay(0.2, 4, period=2))
+    >>> optimizer.param_groups[0]["lr"]
+    0.2
+    """
+    values = finite_array("rates", rates, "one learning rate an iteration")
+    if values.ndim != 1 or not len(values) or np.any(values < 0):
+        raise ValueError(f"rates: expected a vector of rates >= 0, got shape {values.shape}")
+    largest = max(float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups)
+    return LambdaLR(optimizer, lambda k: float(values[min(k, len(values) - 1)]) / largest)
+
+
+def _moving(
+    optimizers: torch.optim.Optimizer | Mapping[str, torch.optim.Optimizer],
+) -> torch.optim.Optimizer | dict[str, torch.optim.Optimizer]:
+    """The optimisers that make the moves: a `GameOptimizer` may do it through another one."""
+    if isinstance(optimizers, torch.optim.Optimizer):
+        return getattr(optimizers, "inner", None) or optimizers
+    named = dict(optimizers) if isinstance(optimizers, Mapping) else {}
+    if not named or not all(isinstance(o, torch.optim.Optimizer) for o in named.values()):
+        raise ValueError(f"optimizers: expected {{player: optimiser}} or one optimiser, got {shown(optimizers)}")
+    return named

@@ -1,0 +1,123 @@
+"""Schedulers of torch optimisers that follow a rule or an array."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from analysis.schedules import StationarityRule, YaidaRule, cosine
+from gan_sde.neural import GameOptimizer
+from gan_sde.neural.fluctuation_monitor import FluctuationMonitor
+from gan_sde.neural.rate_scheduler import FluctuationLR, scheduled_lr
+from tests.neural.networks import draw, gan, non_saturating
+
+torch.set_num_threads(1)
+
+
+def noisy(dim, seed, rates):
+    """A quadratic game of two vectors under noise; one optimiser a player, and a function that makes an iteration."""
+    stream = torch.Generator().manual_seed(seed)
+    first, second = (nn.Parameter(torch.randn(dim, generator=stream)) for _ in range(2))
+    optimizers = {
+        name: torch.optim.SGD([p], lr=lr) for (name, lr), p in zip(rates.items(), (first, second), strict=True)
+    }
+
+    def iterate():
+        x, y = first.detach().clone(), second.detach().clone()
+        first.grad = x + y + torch.randn(dim, generator=stream)
+        second.grad = y - x + torch.randn(dim, generator=stream)
+        for optimizer in optimizers.values():
+            optimizer.step()
+
+    return {"p": [first], "q": [second]}, optimizers, iterate
+
+
+@pytest.mark.parametrize("rule", [StationarityRule(period=25), YaidaRule(tolerance=0.2, reduction=0.5, period=25)])
+def test_rates_follow_the_rule(rule):
+    """Against the rule fed by a monitor of its own; both optimisers keep their ratio."""
+    players, optimizers, iterate = noisy(100, 0, {"p": 0.2, "q": 0.1})
+    scheduler, twin = FluctuationLR(optimizers, copy.deepcopy(rule)), copy.deepcopy(rule)
+    monitor = FluctuationMonitor(players, optimizers).attach(optimizers)
+    for _ in range(3000):
+        iterate()
+        fell = scheduler.step()
+        expected = any([twin.observe(*both) for both in monitor.take()])
+        assert fell == expected
+        found = scheduler.get_last_lr()
+        assert found["p"] == [pytest.approx(0.2 * twin.rate)] and found["q"] == [pytest.approx(0.1 * twin.rate)]
+    assert twin.drops >= 2
+
+
+def test_a_training_in_two_parts_is_the_training_in_one():
+    def setting():
+        players = gan(4)
+        stream = torch.Generator().manual_seed(1)
+        optimizer = GameOptimizer(players, non_saturating, lambda: draw(stream), algorithm="sgda", lr=0.05)
+        return stream, optimizer, FluctuationLR(optimizer, YaidaRule(tolerance=1e3, reduction=0.05, period=10))
+
+    def run(optimizer, scheduler, number):
+        for _ in range(number):
+            optimizer.step()
+            scheduler.step()
+
+    _, whole, full = setting()
+    run(whole, full, 400)
+    assert full.rule.drops > 0 and set(full.get_last_lr()) == {"discriminator", "generator"}
+    stream, optimizer, scheduler = setting()
+    run(optimizer, scheduler, 151)
+    kept = (optimizer.oracle.layout.read(), stream.get_state(), optimizer.state_dict(), scheduler.state_dict())
+    kept = copy.deepcopy(kept)
+    stream, optimizer, scheduler = setting()
+    optimizer.oracle.layout.write(kept[0])
+    stream.set_state(kept[1])
+    optimizer.load_state_dict(kept[2])
+    scheduler.load_state_dict(kept[3])
+    run(optimizer, scheduler, 249)
+    assert scheduler.get_last_lr() == full.get_last_lr()
+    assert torch.equal(optimizer.oracle.layout.read(), whole.oracle.layout.read())
+
+
+def test_through_another_optimiser_its_rates_fall():
+    players, stream = gan(5), torch.Generator().manual_seed(2)
+    optimizer = GameOptimizer(
+        players, non_saturating, lambda: draw(stream), lr=0.05,
+        through=lambda groups: torch.optim.RMSprop(groups, lr=0.01),
+    )  # fmt: skip
+    scheduler = FluctuationLR(optimizer, YaidaRule(tolerance=0.9, reduction=0.5, period=10))
+    for _ in range(400):
+        optimizer.step()
+        scheduler.step()
+    assert scheduler.monitor.observations == 200 and scheduler.rule.drops > 0
+    assert scheduler.get_last_lr()["generator"] == [pytest.approx(0.01 * 0.5**scheduler.rule.drops)]
+    assert all(group["lr"] == 0.05 for group in optimizer.param_groups)
+
+
+def test_an_array_of_rates():
+    rates = cosine(0.4, 20, warmup=5)
+    first, second = (nn.Parameter(torch.ones(1)) for _ in range(2))
+    optimizer = torch.optim.SGD([{"params": [first], "lr": 2.0}, {"params": [second], "lr": 1.0}], lr=1.0)
+    scheduler, seen = scheduled_lr(optimizer, rates), []
+    for _ in range(22):
+        seen.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        scheduler.step()
+    full = np.append(rates, [rates[-1]] * 2)
+    np.testing.assert_allclose(seen, np.stack([full, full / 2], axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda o: FluctuationLR({"p": o}, "yaida"), "rule"),
+        (lambda o: FluctuationLR([o], YaidaRule()), "optimizers"),
+        (lambda o: FluctuationLR({}, YaidaRule()), "optimizers"),
+        (lambda o: FluctuationLR({"p": o}, YaidaRule(), every=1), "every"),
+        (lambda o: scheduled_lr(o, [[0.1]]), "rates"),
+        (lambda o: scheduled_lr(o, [-0.1]), "rates"),
+    ],
+)
+def test_bad_input_is_named_in_one_line(call, name):
+    with pytest.raises(ValueError, match=rf"^{name}: expected [^\n]*$"):
+        call(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1))
