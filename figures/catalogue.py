@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from figures.papers.adversarial_training import optimal_rate
+from figures.papers.adversarial_training import optimal_rate, robust_accuracy, robust_sde
 from figures.papers.coupled_sdes import (
     algorithm_orders,
     assumptions,
@@ -58,6 +58,8 @@ ORDER = (
     mixture,
     digits,
     optimal_rate,
+    robust_sde,
+    robust_accuracy,
     closed_forms,
     extragradient_step,
     fields,

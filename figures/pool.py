@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -51,7 +53,7 @@ def run_claim(claim: Claim, settings: Settings) -> Finished:
         with style():
             outcome = claim.run(settings)
             image = _png(outcome.figure)
-    except Exception as caught:
+    except (Exception, SystemExit) as caught:
         image, error = None, _one_line(caught)
     return Finished(outcome, image, error, perf_counter() - began)
 
@@ -66,26 +68,77 @@ def run_claims(claims: Sequence[Claim], settings: Settings, jobs: int) -> Iterat
     settings
         For all of them.
     jobs
-        Processes at a time; 1 runs them here, in order.
+        Processes at a time; 1 runs them here, in order. A process that dies (of memory, say) takes no other claim with
+        it: those that were under way are run again, each alone.
     """
     if min(jobs, len(claims)) <= 1:
         yield from ((number, run_claim(claim, settings)) for number, claim in enumerate(claims))
         return
-    with _threads(max(1, (os.cpu_count() or 1) // jobs)):
-        # a fresh interpreter: threads of the libraries do not survive a fork
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(min(jobs, len(claims)), context, initializer=_leave_interrupts_to_the_parent)
-        try:
-            waiting = {pool.submit(_run_named, c.name, settings): number for number, c in enumerate(claims)}
-            for future in as_completed(waiting):
-                error = future.exception()
-                yield waiting[future], future.result() if error is None else Finished(None, None, _one_line(error), 0.0)
-        except BaseException:
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    with _threads(max(1, (os.cpu_count() or 1) // jobs)), _terminated_as_interrupted():
+        again = []
+        for number, finished in _in_processes(dict(enumerate(claims)), settings, min(jobs, len(claims))):
+            if finished is None:
+                again.append(number)
+            else:
+                yield number, finished
+        for number in sorted(again):
+            for _, finished in _in_processes({number: claims[number]}, settings, 1):
+                yield number, finished or Finished(None, None, "the process that ran it died", 0.0)
+
+
+def _in_processes(claims: Mapping[int, Claim], settings: Settings, jobs: int) -> Iterator[tuple[int, Finished | None]]:
+    """Run claims in a pool; None for those that it did not finish."""
+    # a fresh interpreter: threads of the libraries do not survive a fork
+    context = multiprocessing.get_context("spawn")
+    others = multiprocessing.active_children()
+    pool = ProcessPoolExecutor(jobs, context, initializer=_leave_interrupts_to_the_parent)
+    try:
+        with _interrupts_blocked():  # the processes inherit that, so that an interrupt is the parent's alone
+            waiting = {pool.submit(_run_named, claim.name, settings): number for number, claim in claims.items()}
+        for future in as_completed(waiting):
+            error = future.exception()
+            if isinstance(error, BrokenProcessPool):
+                yield waiting[future], None
+            elif error is not None:
+                yield waiting[future], Finished(None, None, _one_line(error), 0.0)
+            else:
+                yield waiting[future], future.result()
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - set(others):
+            process.terminate()
+        raise
+    finally:
+        # waits for processes that end by themselves or were just terminated
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let a termination end as an interrupt does: the processes first, and nothing half-written left."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt("terminated")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run_named(name: str, settings: Settings) -> Finished:
@@ -97,6 +150,15 @@ def _run_named(name: str, settings: Settings) -> Finished:
 
 def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """A parent that was killed cannot end its processes: they see it go."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gan_sde.algorithms.adam import Adam as Adam
+from gan_sde.algorithms.adversarial import AdversarialTraining as AdversarialTraining
+from gan_sde.algorithms.adversarial import adversarial_sde as adversarial_sde
 from gan_sde.algorithms.alex_gda import AlexGDA as AlexGDA
 from gan_sde.algorithms.algorithm import AbstractAlgorithm as AbstractAlgorithm
 from gan_sde.algorithms.algorithm import AbstractMemoryAlgorithm as AbstractMemoryAlgorithm
@@ -33,6 +35,7 @@ from gan_sde.algorithms.unrolled import Unrolled as Unrolled
 
 _BUILT_IN: dict[str, Callable[..., Any]] = {
     "adam": Adam,
+    "adversarial-training": AdversarialTraining,
     "alex-gda": AlexGDA,
     "averaging": Averaging,
     "competitive": Competitive,

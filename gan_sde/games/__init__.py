@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gan_sde.games.adversarial_regression import adversarial_regression
+from gan_sde.games.adversarial_regression import perturbed as perturbed
 from gan_sde.games.bilinear import bilinear
 from gan_sde.games.dirac_gan import dirac_gan
 from gan_sde.games.linear_wgan import linear_wgan
@@ -11,6 +13,7 @@ from gan_sde.games.registry import get as get
 from gan_sde.games.registry import names as names
 from gan_sde.games.registry import register as register
 
+register("adversarial-regression", adversarial_regression)
 register("bilinear", bilinear)
 register("dirac-gan", dirac_gan)
 register("linear-wgan", linear_wgan)

@@ -41,8 +41,8 @@ class Player:
     def understands_the_text(self) -> bool:
         """Whether the algorithm's text can be recorded: not where it multiplies vectors by each other, for instance."""
         try:
-            self._record(np.ones(1).tobytes())
-        except TypeError:
+            self._record(np.full(1, 0.01).tobytes())
+        except Exception:  # whatever the text cannot do here it may do on arrays; if not, it says so there
             return False
         return True
 

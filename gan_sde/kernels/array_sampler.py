@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from gan_sde.games.array_game import AbstractArrayGame
+from gan_sde.kernels.compiled import compiled
 from gan_sde.kernels.normals import normal_pair_64
 from gan_sde.kernels.philox import BLOCK_LIMIT, STREAM_SHIFT, philox
 
@@ -50,7 +50,7 @@ class Sampler:
         return self._game.batch(normals[..., : self._game.normals], rows)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _fill(normals, rows, count, place, stream, key0, key1):
     """Normals ``(n, B, padded)`` and row numbers ``(n, B)`` from the words of each sample."""
     width, size, padded = normals.shape

@@ -21,6 +21,8 @@ import numba
 VARIABLE = "GAN_SDE_CACHE"
 CALLED = ("cpu", "elementary", "normals", "philox")
 """Modules whose functions, and options of compilation, end up in a kernel."""
+NO = ("off", "0", "no", "none", "false")
+"""Values of the variable that mean no cache."""
 MOST = 1000
 """Kernels that are kept; a new one then takes the place of the one that was written first."""
 
@@ -38,9 +40,9 @@ def kernel_file(source: str, kind: str) -> Path | None:
     folder = _folder()
     if folder is None:
         return None
-    name = hashlib.sha256("\0".join([source, kind, _foundations()]).encode()).hexdigest()[:32]
-    path = folder / f"kernel_{name}.py"
     try:
+        name = hashlib.sha256("\0".join([source, kind, _foundations()]).encode()).hexdigest()[:32]
+        path = folder / f"kernel_{name}.py"
         # the file must keep its age: numba takes a newer one for another text
         if not path.exists():
             _make_room(folder)
@@ -60,11 +62,11 @@ def remove_kernel(path: Path) -> None:
 @cache
 def _folder() -> Path | None:
     """The folder, made if need be and writable; None if there is to be none."""
-    chosen = os.environ.get(VARIABLE, "")
-    if chosen.lower() == "off":
+    chosen = os.environ.get(VARIABLE, "").strip()
+    if chosen.lower() in NO:
         return None
     try:
-        folder = Path(chosen) if chosen else _user_folder() / "gan_sde" / "kernels"
+        folder = Path(chosen).expanduser() if chosen else _user_folder() / "gan_sde" / "kernels"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=folder):
             return folder

@@ -118,6 +118,7 @@ class NetworkOracle(AbstractOracle):
         def product(at: torch.Tensor, along: torch.Tensor, data: Any) -> torch.Tensor:
             return torch.func.jvp(lambda s: self._field(s, data)[0], (at,), (along,))[1]
 
+        self._refuse_dropout()
         _load_forward_rules()
         return self._mapped(product, (x, v), batch).to(x.dtype)
 
@@ -125,6 +126,7 @@ class NetworkOracle(AbstractOracle):
         def product(at: torch.Tensor, along: torch.Tensor, data: Any) -> torch.Tensor:
             return torch.func.vjp(lambda s: self._field(s, data)[0], at)[1](along)[0]
 
+        self._refuse_dropout()
         return self._mapped(product, (x, v), batch).to(x.dtype)
 
     def only(self, player: str, v: torch.Tensor) -> torch.Tensor:
@@ -140,6 +142,16 @@ class NetworkOracle(AbstractOracle):
             return self._networks(self._split(at))[player](*data)
 
         return self._mapped(evaluate, (x,), inputs)
+
+    def _refuse_dropout(self) -> None:
+        """Field and Jacobian products on one batch have to be those of one function."""
+        for player, module in self.layout.modules.items():
+            for name, layer in module.named_modules():
+                if isinstance(layer, nn.modules.dropout._DropoutNd) and layer.training and layer.p > 0:
+                    raise ValueError(
+                        f"players[{player!r}]: expected no active dropout for an algorithm with Jacobian products, got "
+                        f"layer {name!r}; draw its mask with the batch, or call .eval()"
+                    )
 
     def _mapped(self, function: Callable[..., Any], vectors: tuple[torch.Tensor, ...], batch: Any) -> Any:
         """Apply a function of vectors ``(d,)`` and a batch, replica by replica where there are replicas."""

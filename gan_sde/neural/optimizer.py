@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -76,7 +77,7 @@ class GameOptimizer(torch.optim.Optimizer):
     ) -> None:
         self.oracle = NetworkOracle(players, losses, sample)
         self._algorithm = _read_algorithm(algorithm)
-        self._is_complete = False
+        self._is_complete, self._is_first = False, True
         rates = _read_rates(lr, self.oracle.players, single=through is not None)
         groups = [{"params": self._own(p), "lr": rates[p], "player": p} for p in self.oracle.players]
         super().__init__(groups, {"lr": max(rates.values())})
@@ -99,12 +100,29 @@ class GameOptimizer(torch.optim.Optimizer):
         if closure is not None:
             raise ValueError(f"closure: expected none (the losses are known), got {shown(closure)}")
         self.oracle.first_losses = None
+        before = self.oracle.layout.read() if self._is_first else None
         if self.inner is None:
             self._move()
         else:
             self._direct()
             self.inner.step()
+        if before is not None:
+            self._is_first = False
+            self._warn_of_rest(before)
         return self.oracle.first_losses
+
+    def _warn_of_rest(self, before: torch.Tensor) -> None:
+        """A player that the first step leaves exactly where it was is mostly one that the losses do not see."""
+        after = self.oracle.layout.read()
+        for player in self.oracle.players:
+            block = self.oracle.layout.block(player)
+            if torch.equal(before[block], after[block]):
+                warnings.warn(
+                    f"losses: expected a gradient for player {player!r}, got exactly 0 at the first step; the losses "
+                    f"must call networks[{player!r}], not the module itself, and must not detach (harmless where the "
+                    "start is a point at which that gradient vanishes)",
+                    stacklevel=3,
+                )
 
     def state_dict(self) -> dict[str, Any]:
         """State of the optimiser, and of the one through which it moves."""

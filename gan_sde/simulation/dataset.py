@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from importlib.metadata import PackageNotFoundError, version
 from platform import machine, python_version
@@ -106,7 +107,7 @@ def fingerprint(plan: Plan) -> str:
     if plan.in_arrays:
         game = plan.game
         digest.update(f"{game.name} {game.dim} {sorted(game.values.items())}".encode())
-        digest.update(probe(plan.process).encode())
+        digest.update(text_of(plan.process).encode())
         digest.update(repr(sorted((s.name, b) for s, b in game.bounds.items())).encode())
         for law in game.data.values():
             values = getattr(law, "values", None)
@@ -126,6 +127,19 @@ def fingerprint(plan: Plan) -> str:
     )
     digest.update(repr((*choices, plan.noise, plan.backend, plan.dtype)).encode())
     return digest.hexdigest()
+
+
+def text_of(training: Training) -> str:
+    """What an algorithm does, as text: its update in symbols, or its source where it does not run on symbols."""
+    try:
+        return probe(training)
+    except Exception:  # the algorithm's own text may fail on symbols in any way, and still run on numbers
+        algorithm = training.algorithm
+        try:
+            source = inspect.getsource(type(algorithm))
+        except (OSError, TypeError):
+            source = type(algorithm).__qualname__
+        return f"{source} {algorithm!r} {sorted(getattr(algorithm, '__dict__', {}).items())} {training.rates}"
 
 
 def probe(training: Training) -> str:

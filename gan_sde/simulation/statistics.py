@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
+
+from gan_sde.kernels.compiled import compiled
 
 
 def observable_count(dim: int) -> int:
@@ -18,7 +19,7 @@ def observable_count(dim: int) -> int:
     return dim + dim * (dim + 1) // 2
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _reduce(state: np.ndarray, mean: np.ndarray, squares: np.ndarray) -> int:
     """Fill mean and sum of squared deviations of every observable over the columns that are not NaN."""
     dim, width = state.shape

@@ -7,9 +7,9 @@ stages that read the same sample numbers see the same samples. Nothing depends o
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from gan_sde.kernels.compiled import compiled
 from gan_sde.kernels.normals import CONTRACT, normal_pair_64
 from gan_sde.kernels.philox import STREAM_SHIFT, philox
 
@@ -20,7 +20,7 @@ LANES = 256
 """Samples drawn together: long enough for vector units, short enough for the first-level cache at N = 16."""
 
 
-@numba.njit(nogil=True, cache=True, fastmath=CONTRACT)
+@compiled(nogil=True, fastmath=CONTRACT)
 def draw(latent, n, lanes, table, replicate, first, key0, key1):
     """Fill ``latent[:n, :lanes]`` with samples ``first, first + 1, ...``; an empty table means standard normals.
 
@@ -49,7 +49,7 @@ def draw(latent, n, lanes, table, replicate, first, key0, key1):
             three[lane], four[lane] = normal_pair_64(w2, w3)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=CONTRACT)
+@compiled(nogil=True, fastmath=CONTRACT)
 def _project(scalar, latent, n, lanes, weights, shift):
     """Fill ``scalar`` with ``weights . latent + shift``, sample by sample."""
     for lane in range(lanes):
@@ -60,7 +60,7 @@ def _project(scalar, latent, n, lanes, weights, shift):
             scalar[lane] += weight * row[lane]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=CONTRACT)
+@compiled(nogil=True, fastmath=CONTRACT)
 def _transform(vectors, latent, n, lanes, matrix, shift, triangular):
     """Fill row ``lane`` of ``vectors`` with ``latent[:, lane] @ matrix + shift``; ``triangular``: entries left of the
     matrix's diagonal are 0."""  # noqa: D205, D209
@@ -81,7 +81,7 @@ def _transform(vectors, latent, n, lanes, matrix, shift, triangular):
                 out[c] += weight * row[c]
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc"})
+@compiled(nogil=True, fastmath={"contract", "reassoc"})
 def dot(first, second, lanes):
     """Sum of products; summed in the order that suits the vector unit."""
     total = 0.0
@@ -90,14 +90,14 @@ def dot(first, second, lanes):
     return total
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def step_size(rule, k):
     """``theta / (max(k - hold, 1) + offset)^power`` at iteration k = 1, 2, ..."""
     base = max(k - rule[3], 1.0) + rule[1]
     return rule[0] / base if rule[2] == 1.0 else rule[0] / base ** rule[2]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=CONTRACT)
+@compiled(nogil=True, fastmath=CONTRACT)
 def linear_stage(
     state, saved, checkpoints, gains, matrix, vector_shift, weights, scalar_shift,
     rule, averaged, batch, iterations, table, replicate, first, key0, key1,
@@ -149,7 +149,7 @@ def linear_stage(
         state[:] = mean
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def solve_lower(lower, right):
     """Solve ``lower x = right`` for the columns of ``right``; small systems, which threaded libraries are slow at."""
     x = np.empty(right.shape)
@@ -162,13 +162,13 @@ def solve_lower(lower, right):
     return x
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def clip(value, low, high):
     """Projection on ``[low, high]``."""
     return min(max(value, low), high)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=CONTRACT)
+@compiled(nogil=True, fastmath=CONTRACT)
 def diagonal_stage(
     state, saved, checkpoints, scaled, known, bounds, weights, scalar_shift,
     rule, averaged, batch, iterations, table, replicate, first, key0, key1,
@@ -209,7 +209,7 @@ def diagonal_stage(
     state[0], state[1] = (mean if averaged and iterations > begin else a), omega
 
 
-@numba.njit(nogil=True, cache=True, fastmath=CONTRACT)
+@compiled(nogil=True, fastmath=CONTRACT)
 def row_stage(
     state, saved, checkpoints, residual, bounds, matrix, vector_shift, weights, scalar_shift,
     rule, averaged, batch, iterations, table, replicate, first, key0, key1,
@@ -269,7 +269,7 @@ def row_stage(
         state[:] = mean
 
 
-@numba.njit(nogil=True, cache=True, fastmath=CONTRACT)
+@compiled(nogil=True, fastmath=CONTRACT)
 def joint_stage(
     shift, scale, factor, bounds, rule, batch, iterations, table, replicate, first, key0, key1,
 ):  # fmt: skip
@@ -328,7 +328,7 @@ def joint_stage(
         total[:] = 0.0
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def decay(gains, rule, iterations):
     """Largest ``|prod_k (1 - rho_k g)|`` over the gains: what is left of a discriminator that sees no noise."""
     largest = 0.0
@@ -340,7 +340,7 @@ def decay(gains, rule, iterations):
     return largest
 
 
-@numba.njit(nogil=True, cache=True, fastmath=CONTRACT)
+@compiled(nogil=True, fastmath=CONTRACT)
 def moment_pass(
     own_mean, linear_mean, products, left, means, squares, factor, rule, linear_rule, batch,
     table, replicate, key0, key1,
@@ -387,7 +387,7 @@ def moment_pass(
                 gram[i, j] = 0.0
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def diagonal_path(state, seconds, known, bounds, rule):
     """The scaled recursion of `diagonal_stage` along given batch means of ``s^2``; state is ``(a, omega)``."""
     a, omega = state

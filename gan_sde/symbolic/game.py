@@ -175,7 +175,9 @@ class Game:
         parameters = [s for block in players.values() for s in block]
         refuse_repeats("parameters", parameters)
         laws = checked_data(data, parameters)
-        constants = checked_constants(parameters, laws, losses)
+        scaling = options.get("scaling")
+        matrix = None if scaling is None else checked_scaling(scaling, parameters)
+        constants = checked_constants(parameters, laws, losses if matrix is None else {**losses, "scaling": matrix})
         name = options.get("name", "game")
         if not isinstance(name, str) or not name:
             raise ValueError(f"name: expected a text, got {shown(name)}")

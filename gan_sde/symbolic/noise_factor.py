@@ -52,9 +52,11 @@ def _quadratic_factor(matrix: Matrix, linear: int, batch_size: Symbol) -> Matrix
     columns = [Matrix.vstack(Matrix.eye(linear), slope) / sqrt(batch_size)] if linear else []
     if size > linear:
         rest = matrix[linear:, linear:] - slope * slope.T / batch_size
-        scaled = (rest * batch_size**2).applyfunc(lambda e: e.expand())
-        apart = scaled.applyfunc(lambda e: e.coeff(batch_size, 0))
-        together = apart + scaled.applyfunc(lambda e: e.coeff(batch_size, -1))
+        scaled = rest * batch_size**2
+        # affine in 1/B: two values give both parts, whatever form the entries have
+        together = scaled.applyfunc(lambda e: cancel(e.xreplace({batch_size: Integer(1)})))
+        halfway = scaled.applyfunc(lambda e: cancel(e.xreplace({batch_size: Integer(2)})))
+        apart = (2 * halfway - together).applyfunc(cancel)
         share = 1 / batch_size
         for block in _blocks(apart, together):
             first, second = apart.extract(block, block), together.extract(block, block)

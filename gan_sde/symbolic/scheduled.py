@@ -46,12 +46,14 @@ def scheduled(sde: SDE, schedule: Callable[[Symbol], Expr] | Expr | float) -> SD
     ----------
     Li, Tai & E, JMLR 20 (2019), arXiv 1511.06251: rate adjustment in stochastic modified equations.
     """
+    if sde.clock is not None:
+        raise ValueError("schedule: expected an SDE at constant rate, got one under a schedule")
     if any(e != 0 for e in sde.shift):
         raise ValueError("schedule: expected an algorithm without fast memory, got one whose memory was eliminated")
     if sde.options.get("diffusion_order", 1) != 1:
         raise ValueError("diffusion_order: expected 1 with a schedule, got 2")
     clock = _clock(sde)
-    factor = _read(schedule, clock)
+    factor = _read(schedule, clock, {s.name for s in (*sde.parameters, *sde.game.free_symbols)})
     first = sde.drift.xreplace({sde.lr: Integer(0)})
     second = sde.drift - first
     drift = first * factor + second * factor**2
@@ -84,7 +86,7 @@ def _clock(sde: SDE) -> Symbol:
     raise ValueError(f"schedule: expected a game that leaves one of the names {', '.join(NAMES)} to the clock")
 
 
-def _read(schedule: Any, clock: Symbol) -> Expr:
+def _read(schedule: Any, clock: Symbol, taken: set[str]) -> Expr:
     """The factor as an expression in the clock."""
     expected = "a function of a Symbol that returns an expression in it, or an expression in one symbol"
     try:
@@ -92,6 +94,6 @@ def _read(schedule: Any, clock: Symbol) -> Expr:
     except Exception as error:
         raise ValueError(f"schedule: expected {expected}, got {shown(schedule)}") from error
     symbols = value.free_symbols if isinstance(value, Expr) else {clock, None}
-    if len(symbols) > 1:
+    if len(symbols) > 1 or {getattr(s, "name", None) for s in symbols} & taken:
         raise ValueError(f"schedule: expected {expected}, got {shown(value)}")
     return value.xreplace(dict.fromkeys(symbols, clock))

@@ -137,3 +137,17 @@ def test_games_without_a_scaling_say_so(dim):
         gs.simulate(training, lr=0.1, steps=1, trajectories=2, batch_size=4)
     with pytest.raises(ValueError, match="scaled: expected True or False, got 'yes'"):
         gs.algorithms.get("crossing-the-curl", scaled="yes")
+
+
+def test_defaults_of_constants_that_only_the_scaling_has(tmp_path):
+    x, y, k = symbols("x y k")
+    game = gs.Game.zero_sum(
+        x * y, maximiser={"p": [x]}, minimiser={"q": [y]}, scaling={"x": 1 / (1 + k * y**2)}, defaults={"k": 2}
+    )
+    assert game.with_defaults().scaling == diag(1 / (1 + 2 * y**2), 1)
+    path = tmp_path / "game.toml"
+    path.write_text(
+        'payoff = "x * y"\nsymbols = ["k"]\n[maximiser]\np = ["x"]\n[minimiser]\nq = ["y"]\n'
+        '[scaling]\nx = "1 / (1 + k * y**2)"\n[defaults]\nk = 2\n'
+    )
+    assert same(load_game(path).with_defaults().scaling, game.with_defaults().scaling)

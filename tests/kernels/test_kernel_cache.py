@@ -5,10 +5,12 @@ import subprocess
 import sys
 import time
 
+import numba
 import numpy as np
 import pytest
 
 from gan_sde.kernels import cpu, kernel_cache
+from gan_sde.kernels.compiled import compiled as compiled_function
 
 FLOAT64 = np.dtype(np.float64)
 SOURCE = """
@@ -77,7 +79,7 @@ def test_a_text_that_was_tampered_with_is_not_run(folder):
     assert compiled()[1] == 6.5
 
 
-@pytest.mark.parametrize("value", ["off", "OFF"])
+@pytest.mark.parametrize("value", ["off", "OFF", " off", "0", "none"])
 def test_without_a_cache(value, monkeypatch):
     monkeypatch.setenv(kernel_cache.VARIABLE, value)
     kernel_cache._folder.cache_clear()
@@ -122,3 +124,16 @@ def test_another_process_finds_it(folder):
     assert results[0].stdout == results[1].stdout != ""
     assert len(list(folder.glob("kernel_*.py"))) == 1
     assert len(list(folder.glob("__pycache__/*.nbc"))) == 1
+
+
+def test_functions_compile_where_nothing_can_be_kept(monkeypatch):
+    """numba refuses cache=True at once where neither package nor home can be written."""
+    real = numba.njit
+
+    def strict(*arguments, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(numba, "njit", strict)
+    assert compiled_function(nogil=True)(lambda x: x + 1)(2) == 3

@@ -1,5 +1,6 @@
 """The torch optimiser against symbolic games, hand-written loops and torch's own optimisers."""
 
+import warnings
 from copy import deepcopy
 from functools import partial
 
@@ -25,6 +26,7 @@ def state(optimizer):
     return optimizer.oracle.layout.read()
 
 
+@pytest.mark.filterwarnings("ignore:losses")  # adversarial training leaves the adversary where it is
 @pytest.mark.parametrize(
     "rates", [{"discriminator": 0.05, "generator": 0.05}, {"discriminator": 0.05, "generator": 0.02}]
 )
@@ -82,6 +84,7 @@ def test_descent_through_an_optimiser_is_the_usual_loop(maker):
     assert not torch.allclose(by_hand(gan(1), batches[::-1], MAKERS[maker]), expected)  # batches matter
 
 
+@pytest.mark.filterwarnings("ignore:losses")  # adversarial training leaves the adversary where it is
 @pytest.mark.parametrize("name", gs.algorithms.names())
 def test_through_plain_descent_is_the_algorithms_own_step(name):
     reference = tensor_oracle("lq-gan", 1)
@@ -98,6 +101,7 @@ def test_through_plain_descent_is_the_algorithms_own_step(name):
     torch.testing.assert_close(ends[1], ends[0], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:losses")  # the move is below rounding
 def test_direction_keeps_single_precision_at_a_small_rate():
     """`x - step(x)` would lose four digits of these gradients in single precision."""
     batches = [draw(torch.Generator().manual_seed(2), dtype=torch.float32)]
@@ -170,6 +174,7 @@ def test_training_continues_bit_by_bit(name, through):
         )
 
 
+@pytest.mark.filterwarnings("ignore:losses")  # a start at which the gradient vanishes
 def test_losses_are_those_of_the_first_evaluation():
     rng = torch.Generator().manual_seed(8)
     batches = [draw(rng) for _ in range(10)]
@@ -231,3 +236,37 @@ def test_bad_use():
         make().add_param_group({"params": [nn.Parameter(torch.zeros(1))]})
     with pytest.raises(ValueError, match="state_dict: expected that of an optimiser with another below it, got one wi"):
         make(through=MAKERS["SGD"]).load_state_dict(make().state_dict())
+
+
+def test_a_player_that_the_losses_do_not_see_is_named():
+    """Calling the module itself, or detaching, leaves a player without a gradient: a warning at the first step only."""
+    players = {"critic": nn.Linear(1, 1), "generator": nn.Linear(1, 1)}
+
+    def payoff(networks, batch):
+        return (networks["critic"](batch) - networks["critic"](players["generator"](batch))).mean()
+
+    optimizer = GameOptimizer(players, payoff, lambda: torch.ones(4, 1), lr=0.1)
+    with pytest.warns(UserWarning, match="expected a gradient for player 'generator', got exactly 0"):
+        optimizer.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer.step()
+
+
+@pytest.mark.parametrize("name, refused", [("sgda", False), ("crossing-the-curl", True), ("consensus", True)])
+def test_dropout_is_refused_where_jacobians_are_used(name, refused):
+    """A new mask at every evaluation: F, J v and J^T v would belong to different functions."""
+    critic = nn.Sequential(nn.Linear(1, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+    players = {"critic": critic, "generator": nn.Linear(1, 1)}
+
+    def payoff(networks, batch):
+        return (networks["critic"](batch) - networks["critic"](networks["generator"](batch))).mean()
+
+    optimizer = GameOptimizer(players, payoff, lambda: torch.ones(4, 1), algorithm=name, lr=0.1)
+    if not refused:
+        optimizer.step()
+        return
+    with pytest.raises(ValueError, match=r"players\['critic'\]: expected no active dropout"):
+        optimizer.step()
+    critic.eval()
+    optimizer.step()

@@ -67,7 +67,7 @@ def chaos_means(game, batch):
     return np.linalg.lstsq(np.concatenate(rows), np.concatenate(values), rcond=None)[0]
 
 
-ZERO_SUM_ONLY = ("gradient-regularised", "lola", "unrolled")
+ZERO_SUM_ONLY = ("adversarial-training", "gradient-regularised", "lola", "unrolled")
 CASES = [(k, n) for k in GAMES for n in gs.algorithms.names() if k != "mixed" or n not in ZERO_SUM_ONLY]
 
 

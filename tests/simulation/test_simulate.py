@@ -372,3 +372,24 @@ def test_memory_does_not_grow_with_steps_times_trajectories(training):
     )  # fmt: skip
     assert plan.start(0, 1024).nbytes == 4 * 1024 * 8
     assert Moments.empty(len(plan.checkpoints), 4).mean.nbytes == 101 * 14 * 8
+
+
+class Branching:
+    """A text that runs on numbers and on no symbols."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def step(self, oracle, x, eta):
+        rate = eta if eta > 0.01 else 2 * eta
+        return x - rate * np.tanh(self.factor * oracle.F(x, oracle.fresh()))
+
+
+def test_texts_that_run_on_numbers_only(tmp_path):
+    """In array form the text may be anything: it runs to the end, and its store knows it from another."""
+    game = gs.games.get("lq-gan", dim=4).with_defaults()
+    options = {"lr": 0.005, "steps": 3, "trajectories": 5, "batch_size": 2, "store": tmp_path / "run"}
+    run = gs.simulate(gs.Training(game, Branching(1.0)), **options)
+    assert np.isfinite(run["final"].values).all()
+    with pytest.raises(ValueError, match="store: expected a store of this very simulation"):
+        gs.simulate(gs.Training(game, Branching(2.0)), **options, resume=True)

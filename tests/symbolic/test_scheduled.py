@@ -12,6 +12,7 @@ from scipy.integrate import solve_ivp
 from sympy import Symbol, exp, lambdify, simplify, symbols
 
 import gan_sde as gs
+from gan_sde.symbolic.scheduled import scheduled
 
 SAMPLES = np.array([[1.2, 0.9, 0.7, 0.2, -0.3], [0.7, 1.7, 1.2, -0.4, 0.2], [1.6, 0.5, 0.5, 0.1, 0.25]])
 START = np.array([0.8, -0.5])
@@ -133,6 +134,11 @@ def test_refusals(training):
         training.sde(schedule="exp(-t)")
     with pytest.raises(ValueError, match="diffusion_order: expected 1 with a schedule, got 2"):
         training.sde(2, diffusion_order=2, schedule=u)
+    with pytest.raises(ValueError, match="schedule: expected an SDE at constant rate"):
+        scheduled(training.sde(schedule=u), u)
+    free = gs.Training(gs.games.get("quadratic"), gs.algorithms.get("sgda"))
+    with pytest.raises(ValueError, match=r"schedule: expected a function of a Symbol .* got lam"):
+        free.sde(schedule=symbols("lam"))  # a constant of the game is no clock
     with pytest.raises(ValueError, match="schedule: expected an algorithm without fast memory"):
         gs.Training(training.game, gs.algorithms.get("optimistic")).sde(schedule=u)
 

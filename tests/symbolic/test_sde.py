@@ -191,3 +191,21 @@ def test_latex_names_everything():
     text = gs.Training(gs.games.get("bilinear"), gs.algorithms.get("sgda")).sde(order=2).latex()
     for part in (r"\omega", r"\theta", r"\eta", "dW", "B"):
         assert part in text
+
+
+@pytest.mark.parametrize("name", ["crossing-the-curl", "hamiltonian", "consensus"])
+def test_exact_factor_of_symbolic_bernoulli_data(name):
+    """Factor times its transpose against the covariance for every batch size, with p still a symbol when derived."""
+    x, y, a, p = symbols("x y a p")
+    game = gs.Game.zero_sum(
+        x * (a - y) + a * x**2 / 2 + x * y**2 * a,
+        maximiser={"up": [x]},
+        minimiser={"down": [y]},
+        data={a: gs.Bernoulli(p)},
+    )
+    sde = gs.Training(game, gs.algorithms.get(name, batches="shared")).sde(noise="exact")
+    for probability, size in product((0.05, 0.3, 0.7), (1, 2, 3, 16)):
+        values = {p: probability, x: 0.7, y: -0.4, sde.batch_size: size, sde.lr: 1}
+        factor = np.array(sde.diffusion.subs(values).evalf(), dtype=float)
+        exact = np.array(sde.covariance.subs(values).evalf(), dtype=float)
+        np.testing.assert_allclose(factor @ factor.T, exact, rtol=1e-9, atol=1e-12)
