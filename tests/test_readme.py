@@ -29,6 +29,7 @@ def test_python_examples(capsys):
     assert np.abs(scores).max() < 4.5  # 3 entries, false alarm below 3e-5, fixed seed
     assert names["sde"].dim == 2
     assert names["losses"].keys() == {"critic", "generator"} and names["scheduled"].clock is not None
+    assert names["adapted"]["rate"].sizes["trajectory"] == 100
     assert int(names["falling"]["n"][-1]) == 1000 and len(names["moments"]) == 6
 
 
