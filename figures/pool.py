@@ -15,6 +15,7 @@ from io import BytesIO
 from time import perf_counter
 
 from matplotlib.figure import Figure
+from tqdm import tqdm
 
 from figures import catalogue
 from figures.registry import Claim, Outcome, Settings
@@ -91,7 +92,7 @@ def _in_processes(claims: Mapping[int, Claim], settings: Settings, jobs: int) ->
     # a fresh interpreter: threads of the libraries do not survive a fork
     context = multiprocessing.get_context("spawn")
     others = multiprocessing.active_children()
-    pool = ProcessPoolExecutor(jobs, context, initializer=_leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(jobs, context, initializer=_begin_worker)
     try:
         with _interrupts_blocked():  # the processes inherit that, so that an interrupt is the parent's alone
             waiting = {pool.submit(_run_named, claim.name, settings): number for number, claim in claims.items()}
@@ -148,8 +149,10 @@ def _run_named(name: str, settings: Settings) -> Finished:
     return replace(finished, outcome=outcome)
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _begin_worker() -> None:
+    """Interrupts are the parent's; and progress bars share nothing between processes that may be terminated."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tqdm.set_lock(threading.RLock())
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
 
