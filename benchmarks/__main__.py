@@ -1,10 +1,53 @@
-"""Run all benchmarks: ``python -m benchmarks``."""
+"""Run benchmarks: ``python -m benchmarks [NAME ...] [--out FILE]``."""
 
 from __future__ import annotations
 
-from benchmarks import lq_gan_maps, lq_gan_sde, staged
+import argparse
+import json
+import platform
+from dataclasses import asdict, is_dataclass
+from math import isfinite
+from pathlib import Path
+
+from benchmarks import dense_sde, lq_gan_maps, lq_gan_sde, lq_gan_training, separate, staged
+
+ALL = {
+    "lq-gan-sde": lq_gan_sde.run,
+    "lq-gan-training": lq_gan_training.run,
+    "dense-sde": dense_sde.run,
+    "first-call": separate.first_call,
+    "lq-gan-maps": lq_gan_maps.run,
+    "staged": staged.run,
+    "large-ensemble": separate.large_ensemble,
+}
+
+
+def plain(value: object) -> object:
+    """Rates and tables as JSON has them; a rate that was not measured is null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure speed against peers.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(ALL)} (default: all)")
+    parser.add_argument("--out", default="results/benchmarks.json", help="file for the numbers")
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.names) - set(ALL))
+    if unknown:
+        parser.error(f"NAME: expected one of {', '.join(ALL)}; got {unknown[0]}")
+    found = {name: plain(ALL[name]()) for name in arguments.names or ALL}
+    path = Path(arguments.out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    machine = {"processor": platform.processor() or platform.machine(), "python": platform.python_version()}
+    path.write_text(json.dumps({"machine": machine, "results": found}, indent=1) + "\n")
+    print(f"\nNumbers in {path}")
+
 
 if __name__ == "__main__":
-    lq_gan_sde.run()
-    lq_gan_maps.run()
-    staged.run()
+    main()

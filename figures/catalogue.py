@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from figures.papers.adversarial_training import optimal_rate, robust_accuracy, robust_sde
+from figures.papers.adversarial_training import feedback_rate, optimal_rate, robust_accuracy, robust_sde
 from figures.papers.coupled_sdes import (
     algorithm_orders,
     assumptions,
@@ -31,7 +31,7 @@ from figures.papers.crossing_the_curl import (
     trajectories,
 )
 from figures.papers.discretisation_drift import discretisation_drift
-from figures.papers.minimax_sdes import closed_forms, extragradient_step, fields
+from figures.papers.minimax_sdes import closed_forms, extragradient_control, extragradient_step, fields
 from figures.registry import Claim, registered
 
 # Claims register themselves when their module is imported, by whomever and whenever: the order is stated here.
@@ -58,10 +58,12 @@ ORDER = (
     mixture,
     digits,
     optimal_rate,
+    feedback_rate,
     robust_sde,
     robust_accuracy,
     closed_forms,
     extragradient_step,
+    extragradient_control,
     fields,
     discretisation_drift,
 )

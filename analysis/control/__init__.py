@@ -15,6 +15,8 @@ from analysis.control.isaacs import IsaacsSolution as IsaacsSolution
 from analysis.control.isaacs import solve_isaacs as solve_isaacs
 from analysis.control.markov_chain import Chain as Chain
 from analysis.control.markov_chain import markov_chain as markov_chain
+from analysis.control.open_loop import OpenLoop as OpenLoop
+from analysis.control.open_loop import solve_open_loop as solve_open_loop
 from analysis.control.problem import ControlProblem as ControlProblem
 from analysis.control.problem import control_grid as control_grid
 from analysis.control.scalar_moment import ScalarMoment as ScalarMoment

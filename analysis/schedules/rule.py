@@ -47,7 +47,7 @@ class AbstractRule(ABC):
         dissipation, fluctuation : array, shape (players,) or (n, players)
             `(x_p - c) . d_p` and `lr |d_p|^2 / 2`. The steps had better not be successive iterations: see the rule.
         """
-        left, right = (np.atleast_2d(finite_array(*a, (1, 2))) for a in _named(dissipation, fluctuation))
+        left, right = (np.atleast_2d(finite_array(*a, (1, 2))) for a in named_sides(dissipation, fluctuation))
         if left.shape != right.shape:
             raise ValueError(f"fluctuation: expected shape {left.shape}, got {right.shape}")
         rows, fell = np.stack([left, right], axis=1), False
@@ -74,7 +74,8 @@ class AbstractRule(ABC):
         self._record.load_state_dict(state["record"])
 
 
-def _named(dissipation: ArrayLike, fluctuation: ArrayLike) -> tuple[tuple[str, ArrayLike], tuple[str, ArrayLike]]:
+def named_sides(dissipation: ArrayLike, fluctuation: ArrayLike) -> tuple[tuple[str, ArrayLike], tuple[str, ArrayLike]]:
+    """Both sides with their names, for messages."""
     return ("dissipation", dissipation), ("fluctuation", fluctuation)
 
 

@@ -18,6 +18,7 @@ def analyze(arguments: Namespace) -> int:
         )
     import xarray
 
+    from gan_sde.cli.statistics_options import describe_statistics
     from gan_sde.cli.summary import summarise
 
     try:
@@ -29,4 +30,6 @@ def analyze(arguments: Namespace) -> int:
         raise ValueError(f"RUN.zarr: expected a run of `gan-sde simulate`, got other contents: {arguments.run!r}")
     with run:
         print(summarise(run))
+        if described := describe_statistics(run):
+            print(f"\n{described}")
     return 0

@@ -54,8 +54,17 @@ def seed(text: str) -> int:
     return int(text)
 
 
-def rate(text: str) -> float | tuple[str, float]:
-    """Read a learning rate: a positive number, or ``PLAYER=NUMBER``."""
+def rate(text: str) -> Any:
+    """Read a learning rate: a positive number, ``PLAYER=NUMBER``, or a file that ``gan-sde schedule --out`` wrote."""
+    if Path(text).suffix.lower() in (".csv", ".json"):
+        from analysis.schedules import read_schedule
+
+        try:
+            return read_schedule(text)
+        except OSError as error:
+            raise ArgumentTypeError(f"expected a schedule, got {text!r}: {error.strerror}") from error
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from error
     name, equals, value = text.partition("=")
     if not equals:
         return positive(text)

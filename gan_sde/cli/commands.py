@@ -33,6 +33,13 @@ def simulate(namespace: Namespace) -> int:
     return command.simulate(namespace)
 
 
+def schedule(namespace: Namespace) -> int:
+    """Derive and try a learning-rate schedule."""
+    from gan_sde.cli import schedule as command
+
+    return command.schedule(namespace)
+
+
 def analyze(namespace: Namespace) -> int:
     """Summarise a stored run."""
     from gan_sde.cli import analyze as command

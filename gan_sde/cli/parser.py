@@ -11,9 +11,15 @@ from typing import NoReturn
 
 from gan_sde.cli import arguments as read
 from gan_sde.cli import commands
+from gan_sde.cli.statistics_options import add_statistics_options
 
 _CHOICE = re.compile(r"(?P<name>.+?): invalid choice: '?(?P<got>.*?)'? \(choose from (?P<known>.*)\)", re.S)
 _EXCLUSIVE = re.compile(r"(?P<name>.+?): not allowed with argument (?P<other>.*)", re.S)
+
+
+SCHEDULE_RULES = (
+    "optimal", "constant", "stable", "inverse", "cosine", "two-time-scale", "armijo", "yaida", "stationarity",
+)  # fmt: skip
 
 
 class OneLineParser(ArgumentParser):
@@ -75,6 +81,7 @@ def build_parser() -> OneLineParser:
     _add(entries, "algorithms", "list the registered algorithms", commands.algorithms)
     _derive(_add(entries, "derive", "field, Jacobian, noise and SDE of a game under an algorithm", commands.derive))
     _simulate(_add(entries, "simulate", "run a training or its SDE over many trajectories", commands.simulate))
+    _schedule(_add(entries, "schedule", "derive a learning-rate schedule and try it", commands.schedule))
     analyze = _add(entries, "analyze", "moments, errors and mixing of a stored run", commands.analyze)
     analyze.add_argument("run", metavar="RUN.zarr", help="a store that `simulate --out` wrote")
     figures = _add(entries, "figures", "draw figures; each also checks its claim", commands.figures)
@@ -136,16 +143,21 @@ def _game_options(parser: OneLineParser) -> None:
         metavar="NAME=VALUE",
         help="values of the game's constants",
     )
+
+
+def _order(parser: OneLineParser) -> None:
     parser.add_argument("--order", type=int, choices=(1, 2), default=None, help="weak order of the SDE; default 1")
 
 
 def _derive(parser: OneLineParser) -> None:
     _game_options(parser)
+    _order(parser)
     parser.add_argument("--format", choices=("text", "latex", "json"), default="text", help="default text")
 
 
 def _simulate(parser: OneLineParser) -> None:
     _game_options(parser)
+    _order(parser)
     add = parser.add_argument
     add("--process", choices=("training", "sde"), default=None, help="default training")
     add(
@@ -191,11 +203,29 @@ def _simulate(parser: OneLineParser) -> None:
         default=None,
         help="default moments final",
     )
+    add_statistics_options(parser)
     add("--no-noise", action="store_true", help="the deterministic limit")
+    add("--scheduler", metavar="ADDRESS", help="run on the workers of this dask scheduler, tcp://host:port")
     add("--out", metavar="RUN.zarr", help="store the run here")
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--resume", action="store_true", help="continue the store; begin anew where there is none")
     group.add_argument("--overwrite", action="store_true", help="replace an existing store")
+
+
+def _schedule(parser: OneLineParser) -> None:
+    _game_options(parser)
+    add, many = parser.add_argument, partial(parser.add_argument, nargs="+", action="extend")
+    add("--rule", choices=SCHEDULE_RULES, default=None, help="default optimal")
+    many("--rule-options", type=read.option, metavar="NAME=VALUE", help="of the rule, e.g. factor=0.5 period=100")
+    add("--per-player", action="store_true", help="yaida, stationarity: each player's rate falls on its own")
+    many("--x0", type=read.assignment, metavar="NAME=VALUE", help="start; every parameter")
+    add("--lr", nargs="+", type=read.rate, metavar="RATE", help="first rate, or PLAYER=RATE; default half of the limit")
+    add("--batch-size", type=read.batch_size, default=None, metavar="B", help="samples a batch, or inf")
+    add("--steps", type=read.count, default=None, metavar="N", help="iterations")
+    add("--trajectories", type=read.count, default=None, metavar="N", help="of the trial")
+    add("--seed", type=read.seed, default=None, metavar="N", help="default 0")
+    add("--format", choices=("text", "csv", "json"), default="text", help="of what is printed; default text")
+    add("--out", metavar="FILE", help="store the schedule, as .csv or .json: one rate an iteration")
 
 
 def _report_options(parser: OneLineParser) -> None:

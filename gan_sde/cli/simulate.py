@@ -10,12 +10,12 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_sde.cli.arguments import collect
 from gan_sde.cli.sources import DEFAULT_ALGORITHM, load_game, load_training, set_constants
+from gan_sde.cli.statistics_options import OPTIONS, describe_statistics, statistics_of
 
 if TYPE_CHECKING:
     from gan_sde.symbolic.game import Game
@@ -54,7 +54,9 @@ def simulate(arguments: Namespace) -> int:
         if not arguments.resume:
             notes = _say(notes)
         try:
-            run = run_ensemble(process, **settings.options, store=store, resume=arguments.resume)
+            run = run_ensemble(
+                process, **settings.options, store=store, resume=arguments.resume, scheduler=arguments.scheduler
+            )
         except KeyboardInterrupt:
             kept = store is not None and store == out
             raise KeyboardInterrupt(f"interrupted; --resume continues {out}" if kept else "interrupted") from None
@@ -62,6 +64,8 @@ def simulate(arguments: Namespace) -> int:
     from gan_sde.cli.summary import summarise
 
     print(summarise(run))
+    if described := describe_statistics(run):
+        print(f"\n{described}")
     if out is not None:
         print(f"\nstored in {out}")
     return 0
@@ -69,12 +73,9 @@ def simulate(arguments: Namespace) -> int:
 
 def _check(process: Training | SDE, options: dict[str, Any]) -> None:
     """Refuse what the library would refuse, before anything is said or written."""
-    from gan_sde.simulation import simulate as run_ensemble
-    from gan_sde.simulation.plan import make_plan
+    from gan_sde.simulation.simulate import plan_of
 
-    defaults = {name: p.default for name, p in signature(run_ensemble).parameters.items()}
-    wanted = [name for name in signature(make_plan).parameters if name != "process"]
-    make_plan(process, **{name: options.get(name, defaults[name]) for name in wanted})
+    plan_of(process, **options)
 
 
 def _say(notes: list[str]) -> list[str]:
@@ -96,7 +97,9 @@ class _Settings:
     @staticmethod
     def of(arguments: Namespace, game: Game) -> _Settings:
         values = {name: getattr(arguments, name) for name in DEFAULTS}
-        values["lr"] = _rate(values["lr"])
+        values["lr"] = lr = _rate(values["lr"])
+        if values["steps"] is None:
+            values["steps"] = _length(lr)
         process = values["process"] or DEFAULTS["process"]
         for name in _SDE_ONLY:
             if process == "training" and getattr(arguments, name) is not None:
@@ -114,10 +117,11 @@ class _Settings:
         del values["process"]
         options = {**values, "x0": x0, "noise": not arguments.no_noise}
         options |= {n: getattr(arguments, n) for n in _PASSED if getattr(arguments, n) is not None}
+        options |= statistics_of(arguments)
         return _Settings(game, process, order, options, notes)
 
 
-def _rate(given: list[float | tuple[str, float]] | None) -> float | dict[str, float] | None:
+def _rate(given: list[Any] | None) -> Any:
     if given is None:
         return None
     players = [rate for rate in given if isinstance(rate, tuple)]
@@ -126,8 +130,13 @@ def _rate(given: list[float | tuple[str, float]] | None) -> float | dict[str, fl
     if len(given) > 1:
         raise ValueError(f"--lr: expected one number, or PLAYER=NUMBER of every player; got {len(given)} values")
     (rate,) = given
-    assert not isinstance(rate, tuple)
     return rate
+
+
+def _length(lr: Any) -> int | None:
+    """Iterations of a schedule, None for constant rates."""
+    lengths = [len(rates) for rates in (lr.values() if isinstance(lr, dict) else (lr,)) if hasattr(rates, "__len__")]
+    return max(lengths, default=None)
 
 
 def _constants(game: Game) -> tuple[Game, str]:
@@ -221,8 +230,10 @@ def _option_names() -> Iterator[None]:
         yield
     except ValueError as error:
         match = re.match(r"(\w+)(?=[\[:])", str(error))
-        names = {name: name.replace("_", "-") for name in (*DEFAULTS, *_PASSED, "x0", "algorithm")}
-        names["store"] = "out"
+        names = {
+            name: name.replace("_", "-") for name in (*DEFAULTS, *_PASSED, *OPTIONS, "x0", "algorithm", "scheduler")
+        }
+        names |= {"store": "out", "functionals": "functional"}
         if match is None or match[1] not in names:
             raise
         raise ValueError(f"--{names[match[1]]}{str(error)[match.end() :]}") from error

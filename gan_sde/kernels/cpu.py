@@ -13,12 +13,12 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.extending import intrinsic
 
 from gan_sde.kernels import normals, philox
 from gan_sde.kernels.drawing import DrawingPlan, SamplingPlan, StatisticsPlan, is_quiet, plan_drawing
-from gan_sde.kernels.elementary import LANE_FUNCTIONS_32, LANE_FUNCTIONS_64
+from gan_sde.kernels.elementary import LANE_FUNCTIONS_32, LANE_FUNCTIONS_64, size_bits_32, size_bits_64
 from gan_sde.kernels.kernel_cache import kernel_file, remove_kernel
+from gan_sde.kernels.panel_product import panel_product
 from gan_sde.kernels.source import kernel_source
 from gan_sde.kernels.stepper import (
     AbstractStepper,
@@ -27,6 +27,7 @@ from gan_sde.kernels.stepper import (
     check_options,
     quiet_recipe,
 )
+from gan_sde.kernels.vectors import aligned, prefer_widest_vectors
 from gan_sde.symbolic.recipe import Recipe
 
 LANES = {np.dtype(np.float64): 128, np.dtype(np.float32): 256}
@@ -38,23 +39,11 @@ def _cube(x):
     return x * x * x
 
 
-@intrinsic
-def _prefer_widest_vectors(typing_context):
-    """Mark the function for 512-bit vectors, which LLVM avoids on some processors that have them (a third slower)."""
-
-    def generate(context, builder, signature, arguments):
-        attributes = builder.function.attributes
-        # llvmlite knows no attributes of this form, but prints whatever the set holds.
-        set.add(attributes, '"prefer-vector-width"="512"')
-        return context.get_dummy_value()
-
-    return numba.void(), generate
-
-
 _LANE_NAMES = {
     np.dtype(np.float64): LANE_FUNCTIONS_64
     | {
         "real": np.float64,
+        "size_bits": size_bits_64,
         "normal_pair": normals.normal_pair_64,
         "fair_sign": normals.fair_sign_64,
         "uniform": normals.uniform_64,
@@ -62,6 +51,7 @@ _LANE_NAMES = {
     np.dtype(np.float32): LANE_FUNCTIONS_32
     | {
         "real": np.float32,
+        "size_bits": size_bits_32,
         "normal_pair": normals.normal_pair_32,
         "fair_sign": normals.fair_sign_32,
         "uniform": normals.uniform_32,
@@ -135,7 +125,7 @@ class _CpuStepper(AbstractStepper):
         plan = plan_drawing(recipe, options)
         self.dim, self.dtype = recipe.dim, options.dtype
         same_text = replace(options, seed=0, stream=0, substeps=1)
-        self._kernel = _kernel(_KernelKey(recipe.fingerprint, same_text, recipe, plan))
+        self._kernel, arrays = _kernel(_KernelKey(recipe.fingerprint, same_text, recipe, plan))
         self._constants = (
             options.substeps,
             np.uint64(options.seed & 0xFFFFFFFF),
@@ -146,6 +136,8 @@ class _CpuStepper(AbstractStepper):
             options.couple or 1,
             _coefficients(plan),
             _table_columns(plan, options.dtype),
+            arrays.numbers.astype(options.dtype),
+            arrays.places,
         )
 
     def advance(self, state, diverged, *, trajectory, step, rates):
@@ -169,7 +161,8 @@ def _table_columns(plan: DrawingPlan, dtype: np.dtype) -> np.ndarray:
 def _kernel(key: _KernelKey):
     dtype = key.options.dtype
     active = quiet_recipe(key.recipe) if is_quiet(key.recipe, key.options) else key.recipe
-    return compile_kernel(kernel_source(active, key.plan, LANES[dtype], LITERALS[dtype]), dtype)
+    text = kernel_source(active, key.plan, LANES[dtype], LITERALS[dtype], single=dtype == np.dtype(np.float32))
+    return compile_kernel(text.source, dtype), text.arrays
 
 
 @lru_cache(maxsize=256)
@@ -180,7 +173,9 @@ def compile_kernel(source: str, dtype: np.dtype):
         "math": math,
         "philox": philox.philox,
         "cube": _cube,
-        "prefer_widest_vectors": _prefer_widest_vectors,
+        "prefer_widest_vectors": prefer_widest_vectors,
+        "aligned": aligned,
+        "panel_product": panel_product,
         **_LANE_NAMES[dtype],
     }
     file = kernel_file(source, str(dtype))
@@ -189,7 +184,7 @@ def compile_kernel(source: str, dtype: np.dtype):
     signature = numba.void(
         real[:, ::1], numba.int64[::1], numba.int64, numba.int64, numba.float64[::1],
         numba.int64, u64, u64, u64, numba.float64,
-        numba.int64, numba.int64, numba.float64[::1], real[::1],
+        numba.int64, numba.int64, numba.float64[::1], real[::1], real[::1], numba.int64[::1],
     )  # fmt: skip
     options = {"nogil": True, "no_cfunc_wrapper": True, "error_model": "numpy", "fastmath": normals.CONTRACT}
     if file is not None:

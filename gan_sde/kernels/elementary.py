@@ -163,6 +163,18 @@ def power(a, b):
     return a**b
 
 
+@_inline
+def size_bits_64(x):
+    """Bits of a float64 that is no less than 0, or NaN, as an integer: larger for a larger number, largest for NaN."""
+    return np.float64(x).view(np.uint64)
+
+
+@_inline
+def size_bits_32(x):
+    """Bits of a float32 that is no less than 0, or NaN, as an integer."""
+    return np.float32(x).view(np.uint32)
+
+
 def _library(function):
     @numba.njit(forceinline=True)
     def call(x):

@@ -19,7 +19,7 @@ from pathlib import Path
 import numba
 
 VARIABLE = "GAN_SDE_CACHE"
-CALLED = ("cpu", "elementary", "normals", "philox")
+CALLED = ("cpu", "elementary", "normals", "panel_product", "philox", "vectors")
 """Modules whose functions, and options of compilation, end up in a kernel."""
 NO = ("off", "0", "no", "none", "false")
 """Values of the variable that mean no cache."""

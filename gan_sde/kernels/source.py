@@ -9,8 +9,13 @@ alias checks get out of hand above eight variables.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from gan_sde.kernels.drawing import SIGNS_PER_WORD, DrawingPlan, GaussianPlan, SamplingPlan, StatisticsPlan
+from gan_sde.kernels.loop_source import NO_ARRAYS, LoopArrays, LoopedUpdate
+from gan_sde.kernels.polynomial_form import polynomial_form
 from gan_sde.kernels.sampling_source import write_sampling
 from gan_sde.kernels.stepper import DIVERGENCE_BOUND, bounds_of
 from gan_sde.kernels.writer import Writer
@@ -19,12 +24,26 @@ from gan_sde.symbolic.recipe import Recipe
 
 ARGUMENTS = (
     "state, diverged, trajectory, step, rates, substeps, key0, key1, stream_bits, inverse_batch, "
-    "batch, couple, coefficients, tables"
+    "batch, couple, coefficients, tables, numbers, places"
 )
 
 
-def kernel_source(recipe: Recipe, plan: DrawingPlan, lanes: int, literal: str) -> str:
-    """Text that defines ``kernel``.
+_ARRAYS = 3
+"""Line of the header from which arrays are made."""
+CALM_SQUARE = 0.9 * DIVERGENCE_BOUND**2
+"""A state whose squares sum to less has surely no coordinate out of bounds, in float32 too; one sum is a cheap test."""
+
+
+@dataclass(frozen=True, eq=False)
+class KernelText:
+    """The text that defines ``kernel``, and the arrays that it is to be given as its last arguments."""
+
+    source: str
+    arrays: LoopArrays
+
+
+def kernel_source(recipe: Recipe, plan: DrawingPlan, lanes: int, literal: str, *, single: bool = False) -> KernelText:
+    """Text of a kernel.
 
     Parameters
     ----------
@@ -36,28 +55,45 @@ def kernel_source(recipe: Recipe, plan: DrawingPlan, lanes: int, literal: str) -
         Number L of trajectories in a block, a multiple of the vector length.
     literal
         Format of a number in the lanes; it states the type where that is not float64.
+    single
+        The numbers are float32.
     """
-    program = lower(recipe, literal)
-    body = Writer(lanes, literal)
+    body = Writer(lanes, literal, single)
+    form = polynomial_form(recipe)
+    looped = None if form is None else LoopedUpdate(body, recipe, form)
+    program = lower(recipe, literal) if looped is None else None
     for i in range(recipe.dim):
         body.row(f"x{i}")
     with body.indented(2):
         _write_load(body, recipe.dim)
-        body.line("alive = L")
+        if looped is not None:
+            looped.write_constants()
         body.line("for k in range(rates.shape[0]):")
         with body.indented():
             body.line("c1 = np.uint64(step + k)")
             body.line("rate = rates[k]")
             body.line("substep = rate / substeps")
-            for name, code in program.prologue:
-                body.line(f"{name} = real({code})")
+            if program is not None:
+                for name, code in program.prologue:
+                    body.line(f"{name} = real({code})")
+            if looped is not None:
+                looped.write_prologue()
             body.line("for q in range(substeps):")
             with body.indented():
                 body.line("c3 = np.uint64(q)")
                 _write_draws(body, recipe, plan)
-                _write_update(body, recipe, plan, program)
+                body.line("loudest = size_bits(real(0.0))")
+                if looped is not None:
+                    looped.write_update(_used_draws(recipe) if isinstance(plan, SamplingPlan) else [])
+                if program is not None:
+                    _write_update(body, recipe, plan, program)
+                _write_burial(body, recipe.dim)
         _write_store(body, recipe.dim)
-    return "\n".join([*_header(body, plan), *body.lines, ""])
+    header = _header(body, plan)
+    if looped is not None:
+        header[_ARRAYS:_ARRAYS] = looped.header()
+    arrays = NO_ARRAYS if looped is None else looped.arrays()
+    return KernelText("\n".join([*header, *body.lines, ""]), arrays)
 
 
 def _header(body: Writer, plan: DrawingPlan) -> list[str]:
@@ -65,9 +101,12 @@ def _header(body: Writer, plan: DrawingPlan) -> list[str]:
         f"def kernel({ARGUMENTS}):",
         "    prefer_widest_vectors()",
         f"    L = {body.lanes}",
-        f"    W = np.empty(({body.rows}, {body.lanes}), real)",
-        f"    I = np.empty(({body.index_rows}, {body.lanes}), np.int64)",
+        f"    W = aligned(np.empty(({body.rows + 1}, {body.lanes}), real))",
+        *_word_arrays(body),
+        *([f"    I = np.empty(({body.index_rows}, {body.lanes}), np.int64)"] if body.index_rows else []),
+        f"    dead = np.empty({body.lanes}, np.bool_)",
         f"    nan, bound = real(math.nan), real({DIVERGENCE_BOUND!r})",
+        f"    calm = size_bits(real({CALM_SQUARE!r}))",
         "    inverse_size = real(1.0 / batch)",
         "    root = real(1.0 / math.sqrt(batch))",
         "    couple_scale = real(1.0 / math.sqrt(couple))",
@@ -83,22 +122,40 @@ def _header(body: Writer, plan: DrawingPlan) -> list[str]:
     return [
         *lines,
         "    for first in range(0, state.shape[1], L):",
-        "        width = min(L, state.shape[1] - first)",
+        "        width = state.shape[1] - first",
+        "        width = width if width < L else L",
         "        base = np.uint64(trajectory + first)",
     ]
+
+
+def _word_arrays(body: Writer) -> list[str]:
+    if body.single:
+        return [f"    P = aligned(np.empty((5, {body.lanes // 2}), np.uint64))", "    U = P.view(np.uint32)"]
+    return [f"    U = aligned(np.empty((5, {body.lanes}), np.uint64))"]
 
 
 def _write_load(body: Writer, dim: int) -> None:
     """Copies the columns in; the lanes beyond the last column repeat it, and nobody looks at them."""
     body.line(f"for i in range({dim}):")
     with body.indented(), body.lane_loop():
-        body.line("W[i, l] = state[i, first + min(l, width - 1)]")
+        body.line("W[i, l] = state[i, first + (l if l < width else width - 1)]")
+    body.line("any_dead = False")
     with body.lane_loop():
+        body.line("dead[l] = False")
         body.line(f"for i in range({dim}):")
         with body.indented():
             body.line("if not abs(W[i, l]) <= bound:")
             with body.indented():
-                body.line(f"W[:{dim}, l] = nan")
+                body.line("dead[l] = any_dead = True")
+        body.line("if dead[l]:")
+        with body.indented():
+            _write_nan(body, dim)
+
+
+def _write_nan(body: Writer, dim: int) -> None:
+    body.line(f"for i in range({dim}):")
+    with body.indented():
+        body.line("W[i, l] = nan")
 
 
 def _write_store(body: Writer, dim: int) -> None:
@@ -129,16 +186,14 @@ def write_normals(body: Writer, plan: GaussianPlan, accumulate: bool) -> None:
     if whole:
         first = body.place("n0")
         body.line(f"for block in range({whole}):")
-        with body.indented(), body.lane_loop():
-            body.philox("np.uint64(block)")
+        with body.indented(), _lane_loop_with_words(body, "np.uint64(block)"):
             for half, (u, v) in enumerate((("w0", "w1"), ("w2", "w3"))):
                 body.line(f"even, odd = normal_pair({u}, {v})")
                 body.line(f"W[{first + 2 * half} + 4 * block, l]{store}even")
                 body.line(f"W[{first + 2 * half + 1} + 4 * block, l]{store}odd")
     words = plan.first_sign_word + math.ceil(plan.signs / SIGNS_PER_WORD)
     for block in range(whole, math.ceil(words / 4)):
-        with body.lane_loop():
-            body.philox(f"np.uint64({block})")
+        with _lane_loop_with_words(body, f"np.uint64({block})"):
             for word in range(4 * block, min(4 * block + 4, words)):
                 if word >= plan.first_sign_word:
                     _write_signs(body, plan, word)
@@ -147,6 +202,30 @@ def write_normals(body: Writer, plan: GaussianPlan, accumulate: bool) -> None:
                     body.line(f"{body.at(f'n{word}')}{store}even")
                     if word + 1 < plan.normals:
                         body.line(f"{body.at(f'n{word + 1}')}{store}odd")
+
+
+@contextmanager
+def _lane_loop_with_words(body: Writer, block: str) -> Iterator[None]:
+    """A loop over the lanes that has the words ``w0 ... w3`` of a block.
+
+    The words are made in a loop of their own: the constants of both loops together do not fit into the registers.
+    """
+    if body.single:
+        # Two neighbours in one 64-bit place: what a vector of 64-bit products yields needs no packing that way.
+        body.line("for l in range(L // 2):")
+        with body.indented():
+            body.philox(block, lane="2 * l")
+            body.philox(block, lane="2 * l + 1", suffix="_next")
+            for i in range(4):
+                body.line(f"P[{i}, l] = w{i} | (w{i}_next << np.uint64(32))")
+    else:
+        with body.lane_loop():
+            body.philox(block)
+            for i in range(4):
+                body.line(f"U[{i}, l] = w{i}")
+    with body.lane_loop():
+        body.line("w0, w1, w2, w3 = U[0, l], U[1, l], U[2, l], U[3, l]")
+        yield
 
 
 def _write_signs(body: Writer, plan: GaussianPlan, word: int) -> None:
@@ -207,32 +286,48 @@ def _horner(name: str, terms: int) -> str:
 
 def _write_update(body: Writer, recipe: Recipe, plan: DrawingPlan, program) -> None:
     """The new state in place: a lane reads all its rows before it writes one."""
-    body.line("sound_lanes = 0")
     scale = " * inverse_size" if isinstance(plan, SamplingPlan) else ""
     with body.lane_loop():
         for i in range(recipe.dim):
             body.line(f"x{i} = {body.at(f'x{i}')}")
-        used = {symbol for e in recipe.update for symbol in e.free_symbols}
-        for symbol, name in draw_names(recipe).items():
-            if symbol in used:
-                body.line(f"{name} = {body.at(name)}{scale}")
+        for name in _used_draws(recipe):
+            body.line(f"{name} = {body.at(name)}{scale}")
         for name, code in program.body:
             body.line(f"{name} = {code}")
         for i, (low, high) in enumerate(bounds_of(recipe)):
             if low > -math.inf:
-                body.line(f"y{i} = maximum(y{i}, {body.number(low)})")
+                body.line(f"y{i} = {body.number(low)} if {body.number(low)} > y{i} else y{i}")
             if high < math.inf:
-                body.line(f"y{i} = minimum(y{i}, {body.number(high)})")
-        within = [f"(abs(y{i}) <= bound)" for i in range(recipe.dim)]
-        body.line(f"sound = {' & '.join(['(x0 == x0)', *within])}")
+                body.line(f"y{i} = {body.number(high)} if {body.number(high)} < y{i} else y{i}")
+        body.line(f"size = {' + '.join(f'y{i} * y{i}' for i in range(recipe.dim))}")
         for i in range(recipe.dim):
-            body.line(f"{body.at(f'x{i}')} = y{i} if sound else nan")
-        body.line("sound_lanes += 1 if sound else 0")
-    body.line("if sound_lanes != alive:")
+            body.line(f"{body.at(f'x{i}')} = y{i}")
+        # of all tests that see NaN too, the maximum of the bits takes the fewest instructions
+        body.line("bits = size_bits(size)")
+        body.line("loudest = bits if bits > loudest else loudest")
+
+
+def _used_draws(recipe: Recipe) -> list[str]:
+    """Names of the random symbols that the update has."""
+    used = {symbol for e in recipe.update for symbol in e.free_symbols}
+    return [name for symbol, name in draw_names(recipe).items() if symbol in used]
+
+
+def _write_burial(body: Writer, dim: int) -> None:
+    """Exact test of every trajectory, where the update found one that may have diverged or one had before."""
+    body.line("if any_dead or loudest > calm:")
     with body.indented():
-        body.line("alive = sound_lanes")
+        with body.lane_loop():
+            body.line("sound = not dead[l]")
+            body.line(f"for i in range({dim}):")
+            with body.indented():
+                body.line("sound = sound and abs(W[i, l]) <= bound")
+            body.line("if not sound:")
+            with body.indented():
+                body.line("dead[l] = any_dead = True")
+                _write_nan(body, dim)
         body.line("for l in range(width):")
         with body.indented():
-            body.line("if W[0, l] != W[0, l] and diverged[first + l] == -1:")
+            body.line("if dead[l] and diverged[first + l] == -1:")
             with body.indented():
                 body.line("diverged[first + l] = step + k + 1")

@@ -15,11 +15,14 @@ class Writer:
         Length of a row.
     literal
         Format of a number.
+    single
+        The numbers of the lanes have 32 bits.
     """
 
-    def __init__(self, lanes: int, literal: str):
+    def __init__(self, lanes: int, literal: str, single: bool = False):
         self.lanes = lanes
         self.literal = literal
+        self.single = single
         self.lines: list[str] = []
         self._places: dict[str, int] = {}
         self._indices: dict[str, int] = {}
@@ -77,7 +80,7 @@ class Writer:
         with self.indented():
             yield
 
-    def philox(self, block: str, suffix: str = "") -> None:
-        """Four random words ``w0 ... w3`` of the lane's trajectory."""
+    def philox(self, block: str, suffix: str = "", lane: str = "l") -> None:
+        """Four random words ``w0 ... w3`` of a lane's trajectory."""
         words = ", ".join(f"w{i}{suffix}" for i in range(4))
-        self.line(f"{words} = philox(base + np.uint64(l), c1, {block} | stream_bits, c3, key0, key1)")
+        self.line(f"{words} = philox(base + np.uint64({lane}), c1, {block} | stream_bits, c3, key0, key1)")

@@ -16,6 +16,7 @@ _ORIGIN = {
     "TensorOracle": "gan_sde.neural.oracle",
     "iterate": "gan_sde.neural.iteration",
     "scheduled_lr": "gan_sde.neural.rate_scheduler",
+    "scheduled_lrs": "gan_sde.neural.rate_scheduler",
 }
 __all__ = sorted(_ORIGIN)
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch.optim.lr_scheduler import LambdaLR
 
-from analysis.schedules import AbstractRule
+from analysis.schedules import AbstractRule, PerPlayer
 from gan_sde.neural.fluctuation_monitor import FluctuationMonitor
 from gan_sde.symbolic.validation import finite_array, shown
 
@@ -27,13 +27,14 @@ class FluctuationLR:
         ``{player: optimiser}``, or one optimiser of all players: its parameter groups are told apart by their entry
         ``"player"`` (as those of `GameOptimizer` have) or else are players each.
     rule
-        Decides; all rates are multiplied by its `rate`.
+        Decides; all rates are multiplied by its `rate`. With a `PerPlayer`, each player's by its own, in the order of
+        the players.
     every, centre, inner_steps
         Of the `FluctuationMonitor` that is made, and kept as the attribute `monitor`.
 
     Attributes
     ----------
-    rule : AbstractRule
+    rule : AbstractRule or PerPlayer
     monitor : FluctuationMonitor
 
     Raises
@@ -58,36 +59,44 @@ class FluctuationLR:
     def __init__(
         self,
         optimizers: torch.optim.Optimizer | Mapping[str, torch.optim.Optimizer],
-        rule: AbstractRule,
+        rule: AbstractRule | PerPlayer,
         *,
         every: int = 2,
         centre: str = "mean",
         inner_steps: Mapping[str, int] | None = None,
     ) -> None:
-        if not isinstance(rule, AbstractRule):
+        if not isinstance(rule, (AbstractRule, PerPlayer)):
             raise ValueError(f"rule: expected a rule of analysis.schedules, got {shown(rule)}")
         self._moving = _moving(optimizers)
         self.rule = rule
         players = {name: list(chain(*(group["params"] for group in own))) for name, own in self._groups().items()}
         self.monitor = FluctuationMonitor(players, self._moving, every=every, centre=centre)
         self.monitor.attach(self._moving, inner_steps=inner_steps)
-        self._applied = rule.rate
+        if np.shape(rule.rate) not in ((), (len(players),)):
+            raise ValueError(f"rule: expected rates of {len(players)} players, got those of {np.shape(rule.rate)[0]}")
+        self._applied = self._rates_of_rule()
 
     def step(self) -> bool:
         """Pass on what was observed; return whether the rates fell."""
         for both in self.monitor.take():
             self.rule.observe(*both)
-        if self.rule.rate == self._applied:
+        wanted = self._rates_of_rule()
+        if wanted == self._applied:
             return False
-        for group in chain(*self._groups().values()):
-            group["lr"] *= self.rule.rate / self._applied
-        self._applied = self.rule.rate
+        for own, new, old in zip(self._groups().values(), wanted, self._applied, strict=True):
+            for group in own:
+                group["lr"] *= new / old
+        self._applied = wanted
         self.monitor.restart()
         return True
 
     def get_last_lr(self) -> dict[str, list[float]]:
         """Present rates of every player's parameter groups."""
         return {player: [float(group["lr"]) for group in own] for player, own in self._groups().items()}
+
+    def _rates_of_rule(self) -> list[float]:
+        """Present multiple of every player."""
+        return np.broadcast_to(self.rule.rate, len(self.monitor.players)).tolist()
 
     def _groups(self) -> dict[str, list[dict[str, Any]]]:
         """Present parameter groups by player."""
@@ -106,7 +115,7 @@ class FluctuationLR:
         """Restore what `state_dict` gave; restore the optimisers too."""
         self.rule.load_state_dict(state["rule"])
         self.monitor.load_state_dict(state["monitor"])
-        self._applied = float(state["applied"])
+        self._applied = np.broadcast_to(state["applied"], len(self.monitor.players)).tolist()
 
 
 def scheduled_lr(optimizer: torch.optim.Optimizer, rates: ArrayLike) -> LambdaLR:
@@ -133,6 +142,43 @@ def scheduled_lr(optimizer: torch.optim.Optimizer, rates: ArrayLike) -> LambdaLR
         raise ValueError(f"rates: expected a vector of rates >= 0, got shape {values.shape}")
     largest = max(float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups)
     return LambdaLR(optimizer, lambda k: float(values[min(k, len(values) - 1)]) / largest)
+
+
+def scheduled_lrs(
+    optimizers: Mapping[str, torch.optim.Optimizer], rates: ArrayLike | Mapping[str, ArrayLike]
+) -> dict[str, LambdaLR]:
+    """Make a scheduler of torch for each player's optimiser; step all of them once an iteration.
+
+    Parameters
+    ----------
+    optimizers
+        ``{player: optimiser}``.
+    rates
+        One array for all, or ``{player: array}`` as ``analysis.schedules.two_time_scale`` gives them.
+
+    Examples
+    --------
+    >>> from analysis.schedules import two_time_scale
+    >>> moving = {p: torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0) for p in ("critic", "actor")}
+    >>> schedulers = scheduled_lrs(moving, two_time_scale(0.2, 4, exponents={"critic": 0.6, "actor": 1.0}))
+    >>> for player in moving:
+    ...     moving[player].step()
+    ...     schedulers[player].step()
+    >>> round(moving["actor"].param_groups[0]["lr"], 6), round(moving["critic"].param_groups[0]["lr"], 6)
+    (0.1, 0.131951)
+    """
+    if not isinstance(optimizers, Mapping) or not all(
+        isinstance(o, torch.optim.Optimizer) for o in optimizers.values()
+    ):
+        raise ValueError(f"optimizers: expected {{player: optimiser}}, got {shown(optimizers)}")
+    if isinstance(rates, Mapping) and set(rates) != set(optimizers):
+        raise ValueError(
+            f"rates: expected an array for each of {', '.join(optimizers)}; got {', '.join(map(str, rates))}"
+        )
+    return {
+        player: scheduled_lr(optimizer, rates[player] if isinstance(rates, Mapping) else rates)
+        for player, optimizer in optimizers.items()
+    }
 
 
 def _moving(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -14,11 +14,10 @@ import numpy as np
 import xarray as xr
 from sympy import Symbol
 
-from gan_sde.kernels.cpu import cpu_stepper
-from gan_sde.kernels.reference import reference_stepper
 from gan_sde.simulation.dataset import describe_algorithm
-from gan_sde.simulation.ensemble import make_stepper
+from gan_sde.simulation.ensemble import make_stepper, stepper_maker
 from gan_sde.simulation.plan import Plan, make_plan
+from gan_sde.simulation.player_rates import carrying, is_schedule, multiple_symbols, runs, split_rates
 from gan_sde.symbolic.recipe import RATE
 from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.validation import check_integer, finite_array
@@ -30,8 +29,8 @@ BLOCK = 128
 class Rule(Protocol):
     """What `simulate_adaptive` asks of a rule; those of ``analysis.schedules`` have it."""
 
-    rate: float
-    """Present rate as a multiple of the first."""
+    rate: float | np.ndarray
+    """Present rate as a multiple of the first; an array ``(players,)`` of a rule with rates of their own."""
     period: int
     """Observations between changes of the rate."""
 
@@ -48,12 +47,27 @@ class _Run:
     every: int
     centre: np.ndarray | None
     target: np.ndarray | None
+    lrs: np.ndarray | None
+    """Learning rates ``(players, steps)`` before the rule's multiples; None where one rate does for all."""
 
     @property
     def ends(self) -> np.ndarray:
         """Iteration number at the end of every check; the last one may come without a full set of observations."""
         steps, stride = len(self.plan.rates), self.rule.period * self.every
         return np.append(np.arange(stride, steps, stride, dtype=np.int64), steps)
+
+    def measured(self, multiples: np.ndarray, step: int) -> np.ndarray:
+        """Rates that observations of an iteration are divided by, ``(n,)``, or one a parameter ``(d, n)``."""
+        if self.lrs is None:
+            return np.asarray(self.plan.rates[0] * multiples)
+        rows = self.lrs[:, step, None] * _by_player(multiples, len(self.lrs))
+        return np.repeat(rows, [len(own) for own in self.blocks], axis=0)
+
+    def recorded(self, multiples: np.ndarray, step: int) -> np.ndarray:
+        """Learning rates of an iteration, ``(n,)`` or ``(n, players)``."""
+        if self.lrs is None:
+            return np.asarray(self.plan.rates[0] * multiples)
+        return np.asarray((self.lrs[:, step, None] * _by_player(multiples, len(self.lrs))).T)
 
     @property
     def blocks(self) -> list[list[int]]:
@@ -91,9 +105,12 @@ def simulate_adaptive(
     training
         ``Training(game, algorithm)`` without free constants.
     rule
-        From ``analysis.schedules``, or any object as `Rule`; it is copied, not changed.
+        From ``analysis.schedules``, or any object as `Rule`; it is copied, not changed. A rule whose `rate` is an array
+        gives each player a rate of its own: the algorithm sees the field ``U F`` with the player's multiple, as under
+        ``lr={player: number}``, so that a velocity forgets the old rate at its own pace.
     lr
-        First learning rate, a number or ``{player: number}``; the rule's `rate` multiplies it.
+        First learning rate, a number or ``{player: number}``; or a schedule, one rate an iteration ``(steps,)`` or
+        ``{player: schedule}``. The rule's `rate` multiplies it.
     steps, trajectories, x0, batch_size, seed, noise, backend
         As in `simulate`.
     every
@@ -111,10 +128,11 @@ def simulate_adaptive(
     -------
     xarray.Dataset
         ``final`` ``(trajectory, param)``; ``rate`` ``(trajectory, check)``, learning rate of the iterations up to that
-        check; ``dissipation``, ``fluctuation`` ``(trajectory, check, player)``, means of what was observed in them (NaN
-        where nothing was); ``squared_distance`` ``(trajectory, check)`` at the end of them, given a target;
-        ``diverged`` ``(trajectory)`` as in `simulate`. The coordinate ``step`` ``(check)`` is the iteration number. A
-        diverged trajectory is NaN, and its rule sees no more of it.
+        check, for each ``player`` where a schedule or a rule gives them rates of their own; ``dissipation``,
+        ``fluctuation`` ``(trajectory, check, player)``, means of what was observed in them (NaN where nothing was);
+        ``squared_distance`` ``(trajectory, check)`` at the end of them, given a target; ``diverged`` ``(trajectory)``
+        as in `simulate`. The coordinate ``step`` ``(check)`` is the iteration number. A diverged trajectory is NaN, and
+        its rule sees no more of it.
 
     Raises
     ------
@@ -133,56 +151,88 @@ def simulate_adaptive(
     """
     if not isinstance(training, Training):
         raise ValueError(f"training: expected a Training, got {training!r}")
-    if np.ndim(lr) or callable(lr):
-        raise ValueError(f"lr: expected a number or {{player: number}}, got {lr!r}")
+    if callable(lr):
+        raise ValueError(f"lr: expected a number, a schedule or one of them a player, got {lr!r}")
     check_integer("every", every, 1)
     if threads is not None:
         check_integer("threads", threads, 1)
+    if not callable(getattr(rule, "observe", None)) or not hasattr(rule, "rate"):
+        raise ValueError(f"rule: expected an object with observe(dissipation, fluctuation) and rate, got {rule!r}")
+    check_integer("rule.period", getattr(rule, "period", None), 1)
+    lr, lrs = _schedule(training, rule, lr, steps)
+    # A rule interrupts its trajectories all the time, in blocks too small to fill a device.
+    backend = "cpu" if backend == "auto" else backend
     plan = make_plan(
         training, x0=x0, lr=lr, steps=steps, trajectories=trajectories, batch_size=batch_size, seed=seed,
         record="final", every=None, substeps=None, integrator="weak2", couple=False, noise=noise, backend=backend,
         dtype="float64",
     )  # fmt: skip
-    if not callable(getattr(rule, "observe", None)) or not hasattr(rule, "rate"):
-        raise ValueError(f"rule: expected an object with observe(dissipation, fluctuation) and rate, got {rule!r}")
-    check_integer("rule.period", getattr(rule, "period", None), 1)
+    if lrs is not None and plan.in_arrays:
+        raise ValueError("rule: expected one constant rate times a number for a game in array form, got rates a player")
     dim = plan.game.dim
-    run = _Run(plan, rule, every, _point("centre", centre, dim), _point("target", target, dim))
+    run = _Run(plan, rule, every, _point("centre", centre, dim), _point("target", target, dim), lrs)
     _check_memory(run)
     began = perf_counter()
     firsts = range(0, plan.trajectories, BLOCK)
-    advance = _Advance(plan)
+    advance = _Advance(run)
     with ThreadPoolExecutor(threads or cpu_count() or 1) as pool:
         results = list(pool.map(lambda first: _run_block(run, advance, first), firsts))
     return _dataset(run, results, perf_counter() - began)
 
 
-class _Advance:
-    """Advances trajectories of different rates together: in a fused kernel the rate is a state variable."""
+def _schedule(training: Training, rule: Rule, lr: Any, steps: int) -> tuple[Any, np.ndarray | None]:
+    """What the plan takes for the rate, and the players' rates ``(players, steps)`` where they may come apart."""
+    players = tuple(training.game.players)
+    shape = np.shape(rule.rate)
+    if shape not in ((), (len(players),)):
+        raise ValueError(f"rule.rate: expected a number or {len(players)}, one a player, got shape {shape}")
+    if shape == () and np.ndim(lr) == 0 and not is_schedule(lr):
+        return lr, None
+    check_integer("steps", steps, 1, 2**32 - 1)
+    if not isinstance(lr, Mapping) and np.shape(lr) not in ((), (steps,)):
+        raise ValueError(f"lr: expected a number or one rate a step, shape ({steps},), got shape {np.shape(lr)}")
+    each = lr if isinstance(lr, Mapping) else dict.fromkeys(players, lr)
+    largest, multiples = split_rates(each, players, steps)
+    return largest, largest * multiples
 
-    def __init__(self, plan: Plan) -> None:
-        self._fused = not plan.in_arrays
+
+def _by_player(multiples: np.ndarray, players: int) -> np.ndarray:
+    """A rule's multiples ``(n,)`` or ``(n, players)`` as ``(players, n)``."""
+    return np.broadcast_to(multiples.T, (players, len(multiples)))
+
+
+class _Advance:
+    """Advances trajectories of different rates together: in a fused kernel rates are state variables."""
+
+    def __init__(self, run: _Run) -> None:
+        plan = self._plan = run.plan
+        self._fused, self._lrs = not plan.in_arrays, run.lrs
+        self.rows = 1 if run.lrs is None else len(run.lrs)
         if not self._fused:
             self._stepper = make_stepper(plan)
             return
-        recipe, rate = plan.process.recipe(), Symbol("rate__", positive=True)
-        recipe = replace(
-            recipe,
-            state=(*recipe.state, rate),
-            update=(*(e.xreplace({RATE: rate}) for e in recipe.update), rate),
-            bounds=(*recipe.bounds, (-np.inf, np.inf)) if recipe.bounds else (),
-        )
-        make = cpu_stepper if plan.backend == "cpu" else reference_stepper
+        if run.lrs is None:
+            rate, recipe = Symbol("rate__", positive=True), plan.process.recipe()
+            update = tuple(e.xreplace({RATE: rate}) for e in recipe.update)
+            recipe = carrying(replace(recipe, update=update), [rate])
+        else:
+            symbols = multiple_symbols(tuple(plan.game.players))
+            recipe = carrying(plan.process.with_rates(symbols).recipe(), tuple(symbols.values()))
+        make = stepper_maker(plan.backend)
         self._stepper = make(
             recipe, batch_size=plan.batch_size, seed=plan.seed, stream=plan.stream, noise=plan.noise, dtype=plan.dtype
         )
 
     def __call__(
-        self, state: np.ndarray, diverged: np.ndarray, first: int, step: int, number: int, rates: np.ndarray
+        self, state: np.ndarray, diverged: np.ndarray, first: int, step: int, number: int, multiples: np.ndarray
     ) -> None:
         """Take `number` iterations in place; rows beyond the kernel's own are for it to use."""
         if number == 0:
             return
+        if self._lrs is not None:
+            self._follow(state, diverged, first, step, number, multiples)
+            return
+        rates = self._plan.rates[0] * multiples
         if self._fused:
             state[-1] = rates
             self._stepper.advance(state, diverged, trajectory=first, step=step, rates=np.ones(number))
@@ -191,6 +241,17 @@ class _Advance:
             column, mark = np.ascontiguousarray(state[:-1, i : i + 1]), diverged[i : i + 1]
             self._stepper.advance(column, mark, trajectory=first + i, step=step, rates=np.full(number, rate))
             state[:-1, i : i + 1] = column
+
+    def _follow(
+        self, state: np.ndarray, diverged: np.ndarray, first: int, step: int, number: int, multiples: np.ndarray
+    ) -> None:
+        """Iterations under the players' schedules; those with the same ratios are taken together."""
+        rates, lrs = self._plan.rates[step : step + number], self._lrs[:, step : step + number]
+        ratios = np.divide(lrs, rates, out=np.zeros_like(lrs), where=rates > 0)
+        own = _by_player(multiples, len(lrs))
+        for begin, end in runs(ratios):
+            state[-len(lrs) :] = ratios[:, begin, None] * own
+            self._stepper.advance(state, diverged, trajectory=first, step=step + begin, rates=rates[begin:end])
 
 
 class _Centre:
@@ -220,20 +281,20 @@ def _run_block(run: _Run, advance: _Advance, first: int) -> dict[str, np.ndarray
     plan, dim = run.plan, run.plan.game.dim
     stop = min(first + BLOCK, plan.trajectories)
     start = plan.start(first, stop)
-    state = np.concatenate([start, np.zeros((1, stop - first))])
+    state = np.concatenate([start, np.zeros((advance.rows, stop - first))])
     diverged = np.full(stop - first, -1, dtype=np.int64)
     rules = [deepcopy(run.rule) for _ in range(stop - first)]
     centre = _Centre(run.centre, state[:dim])
     shape = (stop - first, len(run.ends))
-    kept = {"rate": np.empty(shape)}
+    kept = {"rate": np.empty(shape if run.lrs is None else (*shape, len(run.lrs)))}
     kept |= {name: np.full((*shape, len(run.blocks)), np.nan) for name in ("dissipation", "fluctuation")}
     if run.target is not None:
         kept["squared_distance"] = np.empty(shape)
     begin = 0
     for check, end in enumerate(run.ends):
-        rates = plan.rates[0] * np.array([rule.rate for rule in rules], dtype=float)
-        kept["rate"][:, check] = rates
-        observed = list(_observe(run, advance, state, diverged, first, begin, int(end), rates, centre))
+        multiples = np.array([rule.rate for rule in rules], dtype=float)
+        kept["rate"][:, check] = run.recorded(multiples, int(end) - 1)
+        observed = list(_observe(run, advance, state, diverged, first, begin, int(end), multiples, centre))
         if observed:
             sides = np.array(observed)  # (observations, 2, players, trajectories)
             kept["dissipation"][:, check], kept["fluctuation"][:, check] = np.moveaxis(sides.mean(axis=0), -1, 1)
@@ -249,26 +310,27 @@ def _run_block(run: _Run, advance: _Advance, first: int) -> dict[str, np.ndarray
 
 def _observe(
     run: _Run, advance: _Advance, state: np.ndarray, diverged: np.ndarray, first: int, begin: int, end: int,
-    rates: np.ndarray, centre: _Centre,
+    multiples: np.ndarray, centre: _Centre,
 ) -> Iterator[np.ndarray]:  # fmt: skip
     """Advance to iteration `end`; yield both sides of every observed iteration, ``(2, players, n)``."""
     dim, blocks, step = run.plan.game.dim, run.blocks, begin
     while step + run.every <= end:
-        advance(state, diverged, first, step, run.every - 1, rates)
+        advance(state, diverged, first, step, run.every - 1, multiples)
         before = state[:dim].copy()
-        advance(state, diverged, first, step + run.every - 1, 1, rates)
+        advance(state, diverged, first, step + run.every - 1, 1, multiples)
         step += run.every
-        move = before - state[:dim]
+        move, rates = before - state[:dim], run.measured(multiples, step - 1)
         work, square = (before - centre.value) * move / rates, move**2 / (2 * rates)
         centre.add(before)
         yield np.array([[side[own].sum(axis=0) for own in blocks] for side in (work, square)])
-    advance(state, diverged, first, step, end - step, rates)
+    advance(state, diverged, first, step, end - step, multiples)
 
 
 def _dataset(run: _Run, results: list[dict[str, np.ndarray]], wall_time: float) -> xr.Dataset:
     """Labelled results."""
     plan = run.plan
-    axes = {"rate": ("trajectory", "check"), "squared_distance": ("trajectory", "check")}
+    rate_axes = ("trajectory", "check") if run.lrs is None else ("trajectory", "check", "player")
+    axes = {"rate": rate_axes, "squared_distance": ("trajectory", "check")}
     axes |= {name: ("trajectory", "check", "player") for name in ("dissipation", "fluctuation")}
     axes |= {"final": ("trajectory", "param"), "diverged": ("trajectory",)}
     variables = {name: (axes[name], np.concatenate([r[name] for r in results])) for name in results[0]}
@@ -296,7 +358,7 @@ def _point(name: str, value: Any, dim: int) -> np.ndarray | None:
 
 def _check_memory(run: _Run) -> None:
     """Refuse results that cannot fit into the machine's memory, before anything runs."""
-    needed = 2 * 8 * run.plan.trajectories * (run.plan.game.dim + len(run.ends) * (2 + 2 * len(run.blocks)))
+    needed = 2 * 8 * run.plan.trajectories * (run.plan.game.dim + len(run.ends) * (2 + 3 * len(run.blocks)))
     available = sysconf("SC_PAGE_SIZE") * sysconf("SC_PHYS_PAGES")
     if needed > available:
         raise ValueError(

@@ -13,8 +13,10 @@ import numpy as np
 import xarray as xr
 from sympy import srepr, symbols
 
-from gan_sde.simulation.ensemble import Result, make_recipe
+from gan_sde.simulation.ensemble import make_recipe
+from gan_sde.simulation.observed import observed_variables
 from gan_sde.simulation.plan import Plan
+from gan_sde.simulation.results import Result
 from gan_sde.simulation.statistics import unpack
 from gan_sde.symbolic.distributions import Normal
 from gan_sde.symbolic.game import Game
@@ -33,7 +35,7 @@ def to_dataset(plan: Plan, result: Result, wall_time: float) -> xr.Dataset:
     time = np.concatenate([[0.0], np.cumsum(plan.rates)])[plan.checkpoints]
     coords: dict[str, Any] = {"param": names}
     variables: dict[str, Any] = {"diverged": ("trajectory", result.diverged)}
-    if result.moments is not None or result.path is not None:
+    if result.moments is not None or result.path is not None or plan.observation.at_checkpoints:
         coords |= {"step": plan.checkpoints, "time": ("step", time)}
     if result.moments is not None:
         moments = result.moments
@@ -53,7 +55,9 @@ def to_dataset(plan: Plan, result: Result, wall_time: float) -> xr.Dataset:
         variables["final"] = (("trajectory", "param"), result.final)
     if result.path is not None:
         variables["path"] = (("trajectory", "step", "param"), result.path)
-    return xr.Dataset(variables, coords, attrs=provenance(plan) | {"wall_time_seconds": float(wall_time)})
+    data = xr.Dataset(variables, coords, attrs=provenance(plan) | {"wall_time_seconds": float(wall_time)})
+    data = data.assign(observed_variables(plan.observation, result))
+    return data.set_coords([f"lower_{axis}" for bins in plan.observation.bins for axis in bins.axes])
 
 
 def provenance(plan: Plan) -> dict[str, Any]:
@@ -76,6 +80,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "noise": int(plan.noise),
         "backend": "array" if plan.in_arrays else plan.backend,
         "dtype": plan.dtype,
+        **plan.observation.attributes,
         "recipe": fingerprint(plan),
         "versions": json.dumps(
             {"python": python_version(), **{n: installed_version(n) for n in ("gan-sde", *VERSIONS)}}
@@ -116,6 +121,7 @@ def fingerprint(plan: Plan) -> str:
         digest.update(make_recipe(plan).fingerprint.encode())
     digest.update(installed_version("gan-sde").encode())
     digest.update(plan.x0.tobytes() + plan.rates.tobytes() + plan.checkpoints.tobytes())
+    digest.update(b"" if plan.multiples is None else plan.multiples.tobytes())
     choices = (
         plan.trajectories,
         plan.batch_size,
@@ -126,6 +132,7 @@ def fingerprint(plan: Plan) -> str:
         plan.couple,
     )
     digest.update(repr((*choices, plan.noise, plan.backend, plan.dtype)).encode())
+    digest.update(plan.observation.text.encode())
     return digest.hexdigest()
 
 

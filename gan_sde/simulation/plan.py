@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from gan_sde.kernels.triton_backend import chosen_backend
+from gan_sde.simulation.observation import Observation, read_observation
+from gan_sde.simulation.player_rates import is_schedule, split_rates
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.integrators import INTEGRATORS
 from gan_sde.symbolic.sde import SDE
@@ -25,6 +28,7 @@ from gan_sde.symbolic.validation import (
 TRAINING_STREAM, SDE_STREAM = 0, 1
 COUPLED_SUBSTEPS = 4
 MOST_SUBSTEPS = 2**16 - 1
+BACKENDS = ("auto", "cpu", "gpu", "reference")
 RECORDS = ("moments", "final", "paths", "memory")
 Process = Training | SDE
 
@@ -45,6 +49,12 @@ class Plan:
         Iteration numbers at which moments are taken.
     substeps
         Integration sub-steps an iteration (1 for a training that is not coupled).
+    observation
+        What is recorded beside moments and states.
+    multiples
+        Where every player has a schedule: its multiples of the rate, ``(players, steps)``.
+    first_start
+        Trajectory that the first row of ``x0`` belongs to, where every trajectory has its own.
     """
 
     process: Process
@@ -61,6 +71,9 @@ class Plan:
     noise: bool
     backend: str
     dtype: str
+    observation: Observation
+    multiples: np.ndarray | None = None
+    first_start: int = 0
 
     @property
     def game(self) -> Game:
@@ -71,6 +84,11 @@ class Plan:
     def is_sde(self) -> bool:
         """Whether the process is an SDE."""
         return isinstance(self.process, SDE)
+
+    @property
+    def description(self) -> str:
+        """Game and kind of process, for people who wait."""
+        return f"{self.game.name} {'SDE' if self.is_sde else 'training'}"
 
     @property
     def stream(self) -> int:
@@ -84,15 +102,16 @@ class Plan:
 
     def start(self, first: int, stop: int) -> np.ndarray:
         """States ``(D, stop - first)`` at step 0 of a range of trajectories: parameters, then memory."""
-        rows = self.x0 if len(self.x0) == 1 else self.x0[first:stop]
+        rows = self.x0
+        if len(rows) > 1 or self.first_start:
+            rows = rows[first - self.first_start : stop - self.first_start]
         full = self.process.start(rows, float(self.rates[0]))
         return np.array(np.broadcast_to(full.T, (full.shape[1], stop - first)), dtype=self.dtype, order="C")
 
     @property
     def recorded(self) -> tuple[str, ...]:
         """Names of the state variables that are recorded: the parameters, and on demand the memory."""
-        state = self.process.parameters if isinstance(self.process, SDE) else self.process.state
-        return tuple(s.name for s in (state if "memory" in self.record else self.game.parameters))
+        return tuple(s.name for s in self.observation.symbols)
 
 
 def make_plan(
@@ -112,6 +131,10 @@ def make_plan(
     noise: bool,
     backend: str,
     dtype: str,
+    observe: Any = None,
+    histogram: Any = None,
+    quantiles: Any = None,
+    functionals: Any = None,
 ) -> Plan:
     """Check and complete the arguments of `simulate`."""
     if not isinstance(process, (Training, SDE)):
@@ -125,7 +148,7 @@ def make_plan(
         check_integer("substeps", substeps, 1)
     check_batch_size(batch_size)
     check_choice("integrator", integrator, tuple(INTEGRATORS))
-    check_choice("backend", backend, ("auto", "cpu", "reference"))
+    check_choice("backend", backend, BACKENDS)
     check_choice("dtype", dtype, ("float64", "float32"))
     check_flag("couple", couple)
     check_flag("noise", noise)
@@ -133,10 +156,20 @@ def make_plan(
     for entry in records:
         check_choice("record", entry, RECORDS)
     _check_memory(process, records, steps, trajectories, every, dtype)
-    process, rates = _rates(process, lr, steps)
+    process, rates, multiples = _rates(process, lr, steps)
     process.game.refuse_free_symbols()
     if process.game.arrays is not None:
         _check_array_choices(process, couple, backend)
+    else:
+        backend = chosen_backend(backend)
+    checkpoints = _checkpoints(steps, every)
+    substeps = _substeps(process, substeps, integrator, couple, rates)
+    observation = read_observation(
+        process, records, observe=observe, histogram=histogram, quantiles=quantiles, functionals=functionals,
+        steps=steps, substeps=substeps, dtype=dtype,
+    )  # fmt: skip
+    # merged, and in the blocks that wait to be
+    _refuse_beyond_memory(4 * observation.bytes_needed(len(checkpoints), trajectories))
     return Plan(
         process=process,
         x0=_starts(process.game, x0, trajectories, dtype),
@@ -145,24 +178,29 @@ def make_plan(
         batch_size=inf if batch_size == inf else int(batch_size),
         seed=int(seed),
         record=records,
-        checkpoints=_checkpoints(steps, every),
-        substeps=_substeps(process, substeps, integrator, couple, rates),
+        checkpoints=checkpoints,
+        substeps=substeps,
         integrator=integrator,
         couple=bool(couple),
         noise=bool(noise) and batch_size != inf,
         backend="cpu" if backend == "auto" else backend,
         dtype=dtype,
+        observation=observation,
+        multiples=multiples,
     )
 
 
 def _check_memory(
     process: Process, records: tuple[str, ...], steps: int, trajectories: int, every: int | None, dtype: str
 ) -> None:
-    """Refuse results that cannot fit into the machine's memory, before anything runs."""
+    """Refuse states that cannot fit into the machine's memory, before anything runs."""
     stride = every or max(1, steps // 100)
     rows = ("final" in records) + ("paths" in records) * (steps // stride + 2)
     # once in blocks and once merged
-    needed = 2 * (trajectories * (rows * process.game.dim * np.dtype(dtype).itemsize + 8) + 8 * steps)
+    _refuse_beyond_memory(2 * (trajectories * (rows * process.game.dim * np.dtype(dtype).itemsize + 8) + 8 * steps))
+
+
+def _refuse_beyond_memory(needed: int) -> None:
     available = sysconf("SC_PAGE_SIZE") * sysconf("SC_PHYS_PAGES")
     if needed > available:
         raise ValueError(
@@ -178,26 +216,30 @@ def _check_array_choices(process: Process, couple: bool, backend: str) -> None:
         )
     if couple:
         raise ValueError("couple: expected False for a game in array form, got True")
-    if backend == "reference":
-        raise ValueError("backend: expected 'auto' for a game in array form, got 'reference'")
+    if backend in ("gpu", "reference"):
+        raise ValueError(f"backend: expected 'auto' for a game in array form, got {backend!r}")
 
 
-def _rates(process: Process, lr: Any, steps: int) -> tuple[Process, np.ndarray]:
-    """Learning rate of each iteration; per-player rates go into the process as multiples of the largest."""
+def _rates(process: Process, lr: Any, steps: int) -> tuple[Process, np.ndarray, np.ndarray | None]:
+    """Learning rate of each iteration; constant rates of players go into the process as multiples of the largest."""
     if isinstance(lr, Mapping):
         players = tuple(process.game.players)
+        if is_schedule(lr):
+            if process.game.arrays is not None:
+                raise ValueError("lr: expected one schedule for a game in array form, got one a player")
+            return process, *split_rates(lr, players, steps)
         if set(lr) != set(players):
             raise ValueError(f"lr: expected a rate for each of {', '.join(players)}; got {dict(lr)!r}")
         for player, value in lr.items():
             check_positive(f"lr[{player}]", value)
         largest = max(lr.values())
         process = process.with_rates({player: lr[player] / largest for player in players})
-        return process, np.full(steps, float(largest))
+        return process, np.full(steps, float(largest)), None
     if callable(lr):
         lr = _called(lr, steps)
     if np.ndim(lr) == 0:
         check_positive("lr", lr)
-        return process, np.full(steps, float(lr))
+        return process, np.full(steps, float(lr)), None
     try:
         rates = np.asarray(lr, dtype=float)
     except (TypeError, ValueError) as error:
@@ -207,7 +249,7 @@ def _rates(process: Process, lr: Any, steps: int) -> tuple[Process, np.ndarray]:
     bad = np.flatnonzero(~((rates >= 0) & np.isfinite(rates)))
     if len(bad):
         raise ValueError(f"lr: expected rates >= 0, got {rates[bad[0]]} at step {bad[0]}")
-    return process, rates
+    return process, rates, None
 
 
 def _called(schedule: Callable[[int], float], steps: int) -> np.ndarray:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, count, islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from inspect import Parameter, signature
 from time import perf_counter
 from typing import Any
 
 import xarray as xr
 from tqdm import tqdm
 
+from gan_sde.simulation.chunks import Runner, run_all, run_here
 from gan_sde.simulation.dataset import fingerprint, to_dataset
-from gan_sde.simulation.ensemble import Result, block_ranges, make_stepper, merge, run_blocks
 from gan_sde.simulation.plan import Plan, Process, make_plan
 from gan_sde.simulation.store import Store
 from gan_sde.symbolic.validation import check_flag
-
-CHUNK = 16
-"""Blocks that a store keeps in one file."""
 
 
 def simulate(
@@ -39,8 +37,13 @@ def simulate(
     noise: bool = True,
     backend: str = "auto",
     dtype: str = "float64",
+    observe: Mapping[str, Any] | None = None,
+    histogram: Mapping[Any, Any] | None = None,
+    quantiles: Sequence[float] | None = None,
+    functionals: Mapping[str, Any] | None = None,
     store: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    scheduler: str | None = None,
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Simulate an ensemble of a training or of an SDE.
@@ -54,7 +57,8 @@ def simulate(
         for the game's own.
     lr
         Learning rate: a number, ``{player: number}`` (the algorithm then sees the field ``U F`` and its
-        Jacobian, with ``u = lr / largest``), or a schedule (array of shape ``(steps,)`` or function of the iteration).
+        Jacobian, with ``u = lr / largest``), a schedule (array of shape ``(steps,)`` or function of the iteration), or
+        ``{player: array}``.
     steps
         Iterations. An SDE runs ``steps`` units of physical time ``lr``.
     trajectories
@@ -79,11 +83,26 @@ def simulate(
     noise
         False switches all noise off.
     backend
-        ``"auto"``, ``"cpu"`` (fused kernel) or ``"reference"`` (plain numpy, same random numbers).
+        ``"auto"`` (the GPU where CUDA and the extra ``gpu`` are there, else the CPU), ``"cpu"``, ``"gpu"`` (fused
+        kernels) or ``"reference"`` (plain numpy). The random numbers are the same everywhere; CPU and GPU agree to
+        rounding.
     dtype
         ``"float64"`` or ``"float32"``; moments are always float64.
+    observe
+        ``{name: expression}``, text or sympy in the parameters (and the memory, where that is recorded): means over
+        the trajectories at the checkpoints.
+    histogram
+        ``{parameter: edges}`` or ``{(parameter, parameter): (edges, edges)}``: counts at the checkpoints.
+    quantiles
+        Probabilities, such as ``(0.05, 0.5, 0.95)``, of every parameter at the checkpoints.
+    functionals
+        ``{name: time_average(...), exit_time(...) or running_max(...)}`` of `gan_sde`: one number a trajectory, taken
+        at all iterations inside the kernel. They may change the rounding of the trajectories.
     store, resume
         Folder for the results, written chunk by chunk; ``resume`` goes on after an interruption.
+    scheduler
+        Address of a running ``dask scheduler``, ``tcp://host:port``: its workers then run the chunks, with the same
+        result to the bit (extra ``cluster``). Default: the threads of this process.
     progress
         Show a progress bar on standard error; default: if it is a terminal.
 
@@ -94,6 +113,21 @@ def simulate(
         ``n`` ``(step)``, trajectories still counted; ``final`` ``(trajectory, param)``; ``path``
         ``(trajectory, step, param)``; ``diverged`` ``(trajectory)``, iteration at which a trajectory left the finite
         range (bound 1e8), -1 if it did not. A diverged trajectory is NaN and leaves the moments.
+
+        With ``observe``: ``observable_mean``, ``observable_se`` ``(step, observable)`` and ``observable_cov``
+        ``(step, observable, observable_)``, the covariance V of the means (``V_ii + V_jj - 2 V_ij`` is the squared
+        standard error of a difference); NaN where a trajectory lies outside an expression's domain.
+
+        With ``histogram``: ``histogram_X`` ``(step, bin_X)``, or ``histogram_X_Y`` ``(step, bin_X_Y_0, bin_X_Y_1)``,
+        int64; bin 0 lies below the first edge, the last one begins at the last edge, each contains its own lower edge
+        (``lower_X``).
+
+        With ``quantiles``: ``quantiles`` ``(step, quantile, param)`` and ``quantile_rank_error`` ``(step)``, a bound
+        on the difference between the probability asked for and the one reached: 0 up to 1024 trajectories, below
+        0.004 at a million.
+
+        With ``functionals``: ``functional_value`` ``(trajectory, functional)`` and ``functional_mean``,
+        ``functional_se``, ``functional_n`` ``(functional)`` over the values that are not NaN.
 
     Raises
     ------
@@ -112,58 +146,54 @@ def simulate(
     plan = make_plan(
         process, x0=x0, lr=lr, steps=steps, trajectories=trajectories, batch_size=batch_size, seed=seed,
         record=record, every=every, substeps=substeps, integrator=integrator, couple=couple, noise=noise,
-        backend=backend, dtype=dtype,
+        backend=backend, dtype=dtype, observe=observe, histogram=histogram, quantiles=quantiles,
+        functionals=functionals,
     )  # fmt: skip
     check_flag("resume", resume)
     if progress is not None:
         check_flag("progress", progress)
     began = perf_counter()
-    kept = None if store is None else Store(store, fingerprint(plan), resume=resume)
-    if kept is not None and kept.finished:
-        return kept.dataset()
-    with _progress_bar(progress, plan) as advance:
-        result = merge(plan, _chunks(plan, kept, advance))
+    with runner(scheduler) as run:
+        kept = None if store is None else Store(store, fingerprint(plan), resume=resume)
+        if kept is not None and kept.finished:
+            return kept.dataset()
+        with progress_bar(progress, plan.description, plan.trajectories) as advance:
+            result = next(run_all([(plan, kept)], run, advance))
     data = to_dataset(plan, result, perf_counter() - began)
     if kept is not None:
         kept.finish(data)
     return data
 
 
-def _chunks(plan: Plan, store: Store | None, advance: Callable[[int], None]) -> Iterator[Result]:
-    """Results of all blocks in order; with a store, chunk by chunk and only what is missing."""
-    stepper, ranges = make_stepper(plan), block_ranges(plan)
-    if store is None:
-        blocks = run_blocks(plan, stepper, ranges, progress=advance)
-        # merged in the same groups as with a store, so that both round alike
-        while first := next(blocks, None):
-            yield merge(plan, chain((first,), islice(blocks, CHUNK - 1)))
+def plan_of(process: Process, **options: Any) -> Plan:
+    """Checked plan of a simulation; what is left out has the default of `simulate`."""
+    defaults = {name: p.default for name, p in signature(simulate).parameters.items()}
+    wanted = [name for name in signature(make_plan).parameters if name != "process"]
+    if unknown := [name for name in options if name not in wanted]:
+        raise ValueError(
+            f"{unknown[0]}: expected an option of simulate, one of {', '.join(wanted)}; got {unknown[0]!r}"
+        )
+    chosen = {name: options.get(name, defaults[name]) for name in wanted}
+    if missing := [name for name, value in chosen.items() if value is Parameter.empty]:
+        raise ValueError(f"{missing[0]}: expected a value, got none")
+    return make_plan(process, **chosen)
+
+
+@contextmanager
+def runner(scheduler: str | None) -> Iterator[Runner]:
+    """Where chunks run: in this process, or on the cluster of a scheduler."""
+    if scheduler is None:
+        yield run_here
         return
-    for number in count():
-        chunk = list(islice(ranges, CHUNK))
-        if not chunk:
-            return
-        result = store.load(number)
-        if result is None:
-            result = merge(plan, run_blocks(plan, stepper, iter(chunk), progress=advance))
-            store.save(number, result)
-        else:
-            advance(len(result.diverged))
-        yield result
+    from gan_sde.simulation.cluster import cluster
+
+    with cluster(scheduler) as run:
+        yield run
 
 
-class _progress_bar:
+@contextmanager
+def progress_bar(wanted: bool | None, title: str, trajectories: int) -> Iterator[Callable[[int], None]]:
     """Trajectories done, with the time left; silent when standard error is no terminal."""
-
-    def __init__(self, wanted: bool | None, plan: Plan) -> None:
-        shown = sys.stderr.isatty() if wanted is None else wanted
-        kind = "SDE" if plan.is_sde else "training"
-        self._bar = tqdm(
-            total=plan.trajectories, desc=f"{plan.game.name} {kind}", unit=" trajectories", disable=not shown,
-            leave=False,
-        )  # fmt: skip
-
-    def __enter__(self) -> Callable[[int], None]:
-        return self._bar.update
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
+    shown = sys.stderr.isatty() if wanted is None else wanted
+    with tqdm(total=trajectories, desc=title, unit=" trajectories", disable=not shown, leave=False) as bar:
+        yield bar.update

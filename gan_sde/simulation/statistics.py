@@ -90,6 +90,15 @@ class Moments:
         self.mean[:] += shift * (m / total)
         self.count[:] += other.count
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Contents by name."""
+        return {"count": self.count, "mean": self.mean, "squares": self.squares}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Moments:
+        """Inverse of `arrays`."""
+        return cls(arrays["count"], arrays["mean"], arrays["squares"])
+
     def standard_error(self) -> np.ndarray:
         """Standard error of each mean, ``(checkpoints, observables)``; NaN for fewer than two trajectories."""
         n = self.count[:, None].astype(float)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,8 +19,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from gan_sde.simulation.ensemble import Result
-from gan_sde.simulation.statistics import Moments
+from gan_sde.simulation.parts import Part
 from gan_sde.symbolic.validation import shown
 
 MANIFEST = "manifest.json"
@@ -71,33 +71,25 @@ class Store:
         with xr.open_zarr(self.path, consolidated=False) as data:
             return data.load()
 
-    def load(self, chunk: int) -> Result | None:
+    def holds(self, chunk: int) -> bool:
+        """Tell whether a chunk was finished earlier and is whole."""
+        return self.load(chunk) is not None
+
+    def load(self, chunk: int) -> Part | None:
         """Return a chunk that was finished earlier; None if it is missing or damaged."""
         try:
             # a handle of our own: numpy leaves its own open where the file is damaged
             with open(self._file(chunk), "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                found = dict(arrays)
-            moments = None
-            if "count" in found:
-                moments = Moments(found["count"], found["mean"], found["squares"])
-            return Result(moments, found.get("final"), found.get("path"), found["diverged"])
+                return Part.from_arrays(dict(arrays))
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
             return None
 
-    def save(self, chunk: int, result: Result) -> None:
+    def save(self, chunk: int, part: Part) -> None:
         """Write a finished chunk; it appears whole or not at all."""
-        arrays = {"diverged": result.diverged}
-        if result.moments is not None:
-            m = result.moments
-            arrays |= {"count": m.count, "mean": m.mean, "squares": m.squares}
-        if result.final is not None:
-            arrays["final"] = result.final
-        if result.path is not None:
-            arrays["path"] = result.path
         temporary = _temporary(self._file(chunk))
         try:
             with open(temporary, "wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, **part.arrays())
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self._file(chunk))
@@ -115,7 +107,7 @@ class Store:
                 self.path.rmdir()  # an empty folder may stand there
             os.replace(temporary, self.path)
         except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove_unfinished(temporary)
             raise
         shutil.rmtree(self.partial, ignore_errors=True)
 
@@ -136,6 +128,15 @@ def remove_store(path: str | os.PathLike[str]) -> None:
     for found in (folder, partial):
         if found.is_dir():
             shutil.rmtree(found)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what a failed write left; zarr's other writes may still be under way and make folders anew."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
+        if not folder.exists():
+            return
 
 
 def _paths(path: Any) -> tuple[Path, Path]:

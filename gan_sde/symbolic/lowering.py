@@ -16,11 +16,14 @@ from gan_sde.symbolic.emitter import FUNCTION_NAMES as FUNCTION_NAMES
 from gan_sde.symbolic.emitter import Emitter
 from gan_sde.symbolic.normal_form import NormalForm
 from gan_sde.symbolic.recipe import INVERSE_BATCH, RATE, SUBSTEP, BatchDraws, Recipe
+from gan_sde.symbolic.shared_trees import TreeSize, common_subexpressions, substitute, symbols_of
 
 UNIFORM_NAMES = {RATE: "rate", SUBSTEP: "substep", INVERSE_BATCH: "inverse_batch"}
 """Names, in lowered code, of the symbols that have one value for all trajectories."""
 
 _HORNER_LIMIT = 300
+_NODES_PER_OPERATION = 10
+"""More than any expression has."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,9 @@ def lower_expressions(
     canonical = {symbol: Symbol(name, real=True) for symbol, name in (*names.items(), *UNIFORM_NAMES.items())}
     normal_form = NormalForm({canonical[symbol] for symbol in UNIFORM_NAMES}, what)
     exact = [sympy.sympify(e) for e in expressions]
-    for symbol in sorted(set().union(*(e.free_symbols for e in exact)) - set(canonical), key=str):
+    for symbol in sorted(symbols_of(exact) - set(canonical), key=str):
         raise ValueError(f"{what}: expected only declared symbols, got {symbol}")
-    ready = [normal_form.of(e.xreplace(canonical)) for e in exact]
+    ready = [normal_form.of(e) for e in substitute(exact, canonical)]
     prologue = Emitter("{}")
     for symbol, uniform in normal_form.hoisted():
         prologue.assign(symbol.name, uniform)
@@ -132,12 +135,14 @@ def lower_expressions(
 
 def _candidate_forms(expressions: list[Expr]) -> Iterable[list[Expr]]:
     yield expressions
+    if sum(map(TreeSize(), expressions)) > _NODES_PER_OPERATION * _HORNER_LIMIT:
+        return  # sympy's questions below would take as long as writing everything out
     if all(e.is_polynomial() for e in expressions) and sum(e.count_ops() for e in expressions) < _HORNER_LIMIT:
         yield [sympy.horner(e) if e.free_symbols else e for e in expressions]
 
 
 def _emit_body(expressions: list[Expr], literal: str, result: str) -> Emitter:
-    shared, reduced = sympy.cse(expressions, sympy.numbered_symbols("t", real=True), order="canonical")
+    shared, reduced = common_subexpressions(expressions, sympy.numbered_symbols("t", real=True))
     emitter = Emitter(literal)
     for symbol, expression in shared:
         emitter.assign(symbol.name, expression)

@@ -25,9 +25,9 @@ class NormalForm:
     """Constants folded, uniform factors and terms hoisted, logistic expressions in their stable form."""
 
     def __init__(self, uniforms: set[Symbol], what: str) -> None:
-        self._uniforms = uniforms
         self._what = what
         self._memo: dict[Basic, Expr] = {}
+        self._uniform: dict[Basic, bool] = dict.fromkeys(uniforms, True)
         self._symbols: dict[Expr, Symbol] = {}
 
     def of(self, expression: Expr) -> Expr:
@@ -39,7 +39,12 @@ class NormalForm:
         return [(symbol, expression) for expression, symbol in self._symbols.items()]
 
     def _is_uniform(self, expression: Basic) -> bool:
-        return bool(expression.free_symbols <= self._uniforms)
+        """Whether no symbol varies; known of every part from then on, for the same parts come in many places."""
+        known = self._uniform.get(expression)
+        if known is None:
+            known = not isinstance(expression, Symbol) and all(self._is_uniform(a) for a in expression.args)
+            self._uniform[expression] = known
+        return known
 
     def _hoist(self, expression: Expr) -> Expr:
         if not isinstance(expression, Expr) or expression.is_Number or not self._is_uniform(expression):

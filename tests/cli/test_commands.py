@@ -56,11 +56,11 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("games", "algorithms", "derive", "simulate", "analyze", "figures", "reproduce"):
+    for command in ("games", "algorithms", "derive", "simulate", "analyze", "schedule", "figures", "reproduce"):
         assert command in done.stdout
 
 
-@pytest.mark.parametrize("command", ["derive", "simulate", "analyze", "figures", "reproduce"])
+@pytest.mark.parametrize("command", ["derive", "simulate", "analyze", "schedule", "figures", "reproduce"])
 def test_every_command_has_help(command, capsys):
     out, _ = run([command, "--help"], capsys)
     assert out.startswith(f"usage: gan-sde {command}")

@@ -3,8 +3,20 @@
 import numpy as np
 import pytest
 
-from figures.papers.coupled_sdes.fluctuation_dissipation import LEVEL, SCHEMES, measure, run
-from figures.papers.coupled_sdes.fluctuation_runs import BATCH_SIZE, RELATIONS, Relations, gap
+from analysis import fluctuation_dissipation
+from figures.papers.coupled_sdes.fluctuation_calibration import (
+    CHAINS,
+    DRAWS,
+    LR,
+    calibrate,
+    ends_residual,
+    p_values,
+    path_residual,
+    rejected,
+)
+from figures.papers.coupled_sdes.fluctuation_dissipation import LEVEL, SCHEMES, SLOPES, measure, order_check, run
+from figures.papers.coupled_sdes.fluctuation_orders import ORDER_LRS, PLAYERS, momentum_gaps, order_gaps, order_slope
+from figures.papers.coupled_sdes.fluctuation_runs import BATCH_SIZE, RELATIONS, Relations, equilibrium, gap
 from figures.papers.coupled_sdes.weak_errors import SAMPLES
 from figures.registry import Settings
 from gan_sde.symbolic.moments import MomentDynamics
@@ -83,3 +95,48 @@ def test_sde_form_is_rejected_on_the_training():
 @pytest.mark.slow
 def test_claim():
     assert all(row.passed for row in run(Settings(seed=11)).checks)
+
+
+# -------------------------------------------------------------------- momentum, orders, calibration
+
+
+def test_momentum_relation_and_its_control():
+    for right, wrong in momentum_gaps(0.05, chains=64, seed=5).values():
+        assert right.p_value >= LEVEL > wrong.p_value
+
+
+@pytest.mark.parametrize("kind", list(SLOPES))
+def test_orders_of_the_gaps(kind):
+    for player in PLAYERS:
+        assert order_check(kind, player).passed
+        assert abs(order_slope(kind, player) - (3 - SLOPES[kind])) > 0.9  # the other order is refused
+
+
+def test_predicted_gap_of_order_one_is_that_of_the_relations():
+    lr = ORDER_LRS[-1]
+    gaps = Relations("shared").exact_gap(lr)
+    for name, player in zip(RELATIONS, PLAYERS, strict=False):
+        # another centre: the stationary mean of the field is zero, so that none matters
+        assert order_gaps("order 1", player)[-1] == pytest.approx(gaps[name], rel=1e-8)
+
+
+def test_calibration_uses_the_public_test():
+    """Window ends, all states, and `fluctuation_dissipation` give one p-value."""
+    rng = np.random.default_rng(0)
+    path = rng.normal(size=(2 * CHAINS, DRAWS + 1, 2)).cumsum(axis=1) * 0.01 + np.array(equilibrium())
+    ends = p_values(ends_residual(path[:, 0], path[:, -1]))
+    np.testing.assert_allclose(p_values(path_residual(path)), ends, rtol=1e-8)
+    np.testing.assert_allclose(path_residual(path), ends_residual(path[:, 0], path[:, -1]), atol=1e-12)
+    for own, p in zip(path.reshape(2, CHAINS, DRAWS + 1, 2), ends, strict=True):
+        test = fluctuation_dissipation(
+            own[:, :-1], players={"discriminator": [0], "generator": [1]}, lr=LR,
+            batch_fields=(own[:, :-1] - own[:, 1:]) / LR, centre=equilibrium(),
+        )  # fmt: skip
+        assert p == pytest.approx(test.p_value, rel=1e-8)
+
+
+def test_small_calibration():
+    """512 replicates: 5 % within 4 standard deviations; after the fall, and at a wrong rate, nearly all."""
+    found = calibrate(replicates=512, seed=3)
+    assert abs(rejected(found.stationary).value - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 512)
+    assert rejected(found.halved).value > 0.9 < rejected(found.control).value

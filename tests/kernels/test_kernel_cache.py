@@ -15,7 +15,7 @@ from gan_sde.kernels.compiled import compiled as compiled_function
 FLOAT64 = np.dtype(np.float64)
 SOURCE = """
 def kernel(state, diverged, trajectory, step, rates, substeps, key0, key1, stream_bits, inverse_batch,
-           batch, couple, coefficients, tables):
+           batch, couple, coefficients, tables, numbers, places):
     for l in range(state.shape[1]):
         state[0, l] = state[0, l] * {factor} + inverse_batch
 """
@@ -33,7 +33,10 @@ def compiled(factor=2.0):
     """A kernel past the cache of this process, and what it makes of 3."""
     kernel = cpu.compile_kernel.__wrapped__(SOURCE.format(factor=factor), FLOAT64)
     state, zero = np.array([[3.0]]), np.uint64(0)
-    kernel(state, np.zeros(1, np.int64), 0, 0, np.zeros(1), 1, zero, zero, zero, 0.5, 1, 1, np.zeros(0), np.zeros(0))
+    none, zeros = np.zeros(0), np.zeros(1)
+    kernel(
+        state, np.zeros(1, np.int64), 0, 0, zeros, 1, zero, zero, zero, 0.5, 1, 1, none, none, none, none.astype(int)
+    )
     return kernel, state[0, 0]
 
 

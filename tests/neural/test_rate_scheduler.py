@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.schedules import StationarityRule, YaidaRule, cosine
+from analysis.schedules import PerPlayer, StationarityRule, YaidaRule, cosine, two_time_scale
 from gan_sde.neural import GameOptimizer
 from gan_sde.neural.fluctuation_monitor import FluctuationMonitor
-from gan_sde.neural.rate_scheduler import FluctuationLR, scheduled_lr
+from gan_sde.neural.rate_scheduler import FluctuationLR, scheduled_lr, scheduled_lrs
 from tests.neural.networks import draw, gan, non_saturating
 
 torch.set_num_threads(1)
@@ -121,3 +121,50 @@ def test_an_array_of_rates():
 def test_bad_input_is_named_in_one_line(call, name):
     with pytest.raises(ValueError, match=rf"^{name}: expected [^\n]*$"):
         call(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1))
+
+
+# -------------------------------------------------------------------- a rate for each player
+
+
+def test_each_players_rate_follows_its_own_balance():
+    """Against the rule fed by a monitor of its own; only the player that falls changes."""
+    players, optimizers, iterate = noisy(100, 0, {"p": 0.2, "q": 0.1})
+    rule = PerPlayer(StationarityRule(period=25), players=2)
+    scheduler, twin = FluctuationLR(optimizers, rule), copy.deepcopy(rule)
+    monitor = FluctuationMonitor(players, optimizers).attach(optimizers)
+    apart = False
+    for _ in range(2000):
+        iterate()
+        fell = scheduler.step()
+        assert fell == any([twin.observe(*both) for both in monitor.take()])
+        found = scheduler.get_last_lr()
+        assert found["p"] == [pytest.approx(0.2 * twin.rate[0])] and found["q"] == [pytest.approx(0.1 * twin.rate[1])]
+        apart = apart or twin.rate[0] != twin.rate[1]
+    assert apart and twin.drops >= 2
+    fresh = FluctuationLR(optimizers, PerPlayer(StationarityRule(period=25), players=2))
+    fresh.load_state_dict(copy.deepcopy(scheduler.state_dict()))
+    assert fresh.rule.state_dict() == scheduler.rule.state_dict() and not fresh.step()
+
+
+def test_a_rule_of_other_players_is_refused():
+    _, optimizers, _ = noisy(2, 0, {"p": 0.2, "q": 0.1})
+    with pytest.raises(ValueError, match=r"^rule: expected [^\n]*$"):
+        FluctuationLR(optimizers, PerPlayer(StationarityRule(), players=3))
+
+
+def test_two_optimisers_follow_their_schedules():
+    _, optimizers, iterate = noisy(2, 0, {"p": 0.2, "q": 0.1})
+    rates = two_time_scale({"p": 0.3, "q": 0.2}, 20, exponents={"p": 0.6, "q": 0.9})
+    schedulers = scheduled_lrs(optimizers, rates)
+    for k in range(20):
+        assert [o.param_groups[0]["lr"] for o in optimizers.values()] == pytest.approx([rates["p"][k], rates["q"][k]])
+        iterate()
+        for scheduler in schedulers.values():
+            scheduler.step()
+    common = scheduled_lrs(optimizers, rates["p"])
+    assert [s.get_last_lr() for s in common.values()] == [[pytest.approx(0.3)]] * 2
+    for bad, name in ((({"p": rates["p"]}), "rates"), ({"p": rates["p"], "q": -rates["q"]}, "rates")):
+        with pytest.raises(ValueError, match=rf"^{name}: expected [^\n]*$"):
+            scheduled_lrs(optimizers, bad)
+    with pytest.raises(ValueError, match=r"^optimizers: expected [^\n]*$"):
+        scheduled_lrs({"p": 3}, rates["p"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gan_sde.simulation.ensemble import Result
+from gan_sde.simulation.parts import Part
 from gan_sde.simulation.store import Store, remove_store
 
 RECIPE, OTHER = "a" * 64, "b" * 64
@@ -129,7 +129,7 @@ def test_a_kill_before_the_manifest_does_not_block_the_resumption(left, tmp_path
 def test_own_stores_are_resumed_and_removed(tmp_path):
     path = tmp_path / "run.zarr"
     store = Store(str(path), RECIPE, resume=True)
-    store.save(0, Result(None, None, None, np.full(3, -1)))
+    store.save(0, Part({"diverged": np.full(3, -1)}, ()))
     again = Store(path, RECIPE, resume=True)
     assert not again.finished and again.load(0) is not None and again.load(1) is None
     again.finish(data())

@@ -65,7 +65,7 @@ class Relations:
     @property
     def integrands(self) -> dict:
         """Left sides, and right sides without ``lr/2B``, as polynomials of the state."""
-        game, c, sigma = _game(), _equilibrium(), self.covariance
+        game, c, sigma = _game(), equilibrium(), self.covariance
         work = [(s - float(e)) * f for s, e, f in zip(game.parameters, c, game.field, strict=True)]
         sides = [(work[i].expand(), sigma[i, i]) for i in range(2)]
         slope = Matrix([-game.field[0], game.field[1]])
@@ -80,7 +80,7 @@ class Relations:
         every = max(1, round(0.25 / lr)) if is_sde else 1
         dropped = int(np.ceil(BURN_IN / lr / every))
         run = gs.simulate(
-            process, x0=_equilibrium(), lr=lr, steps=every * (dropped + draws), trajectories=chains, seed=seed,
+            process, x0=equilibrium(), lr=lr, steps=every * (dropped + draws), trajectories=chains, seed=seed,
             batch_size=BATCH_SIZE, record=("paths",), every=every, substeps=SUBSTEPS if is_sde else None,
             progress=False,
         )  # fmt: skip
@@ -93,7 +93,7 @@ class Relations:
         if not cross:
             sigma = sigma * np.eye(2)
         options = {"lr": lr, "batch_size": BATCH_SIZE}
-        one = analysis.fdr1_terms(x, fields, sigma, players=_PLAYERS, centre=_equilibrium(), **options)
+        one = analysis.fdr1_terms(x, fields, sigma, players=_PLAYERS, centre=equilibrium(), **options)
         two = analysis.fdr2_terms(fields * [-1, 1], fields, _hessian(), sigma, **options)
         return dict(zip(RELATIONS, [*one.values(), two], strict=True))
 
@@ -108,7 +108,7 @@ class Relations:
             hessian = hessian * np.eye(2)
         half = (claimed_lr or lr) / 2
         one = analysis.fdr1_discrete_terms(
-            now, batch, players=_PLAYERS, lr=2 * half, field=fields, centre=_equilibrium()
+            now, batch, players=_PLAYERS, lr=2 * half, field=fields, centre=equilibrium()
         )
         left = fields[..., 1] ** 2 - fields[..., 0] ** 2
         right = half * np.einsum("...i,ij,...j->...", batch, hessian, batch)
@@ -129,7 +129,8 @@ def _moments(scheme: str) -> MomentDynamics:
 
 
 @cache
-def _equilibrium() -> tuple[float, float]:
+def equilibrium() -> tuple[float, float]:
+    """Equilibrium of the game."""
     game = _game()
     offset = np.array(game.field.subs(dict.fromkeys(game.parameters, 0)), dtype=float)[:, 0]
     return tuple(np.linalg.solve(np.array(game.jacobian, dtype=float), -offset).tolist())

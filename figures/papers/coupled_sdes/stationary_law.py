@@ -17,6 +17,10 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 import analysis
+from figures.papers.coupled_sdes.parameter_set_panels import draw_agreement, draw_ellipses, ellipse
+from figures.papers.coupled_sdes.parameter_sets import ALARM, GAMES, LIMIT, Cell, cells, set_checks, set_table
+from figures.papers.coupled_sdes.parameter_sets import DRAWS as SET_DRAWS
+from figures.papers.coupled_sdes.parameter_sets import LR as SET_LR
 from figures.papers.coupled_sdes.quadratic_laws import (
     BATCH_SIZE,
     CHAINS,
@@ -66,7 +70,11 @@ def run(settings: Settings) -> Outcome:
     checks = [convergence(runs), *(covariance_check(p, lr, runs[p.name, lr]) for p in PROCESSES for lr in LRS)]
     checks += [check for p in PROCESSES for check in shape_checks(p, SHOWN, runs[p.name, SHOWN])]
     checks += [control(lr, runs[TRAINING.name, lr]) for lr in LRS]
-    return Outcome(_draw(runs), tuple(checks), _caption(draws))
+    sets = cells(SET_DRAWS * (10 if settings.full else 1), settings.seed)
+    checks += set_checks(sets)
+    return Outcome(
+        _draw(runs, sets), tuple(checks), _caption(draws, len(sets[0].measure.samples[0])), (set_table(sets),)
+    )
 
 
 def convergence(runs: Runs) -> Check:
@@ -107,22 +115,17 @@ def control(lr: float, measure: analysis.InvariantMeasure) -> Check:
     return Check(name, f"rejected, p < {LEVEL:.1g}", measured, None, p < LEVEL)
 
 
-def _draw(runs: Runs) -> Figure:
-    figure, axes = new_figure(2, 2, width=11.0, height=8.6)
+def _draw(runs: Runs, sets: list[Cell]) -> Figure:
+    figure, axes = new_figure(2, 3, width=15.5, height=8.6)
     with style():
         _joint(axes[0, 0], runs)
         _marginals(axes[0, 1], runs)
         _traces(axes[1, 0], runs)
         _z_scores(axes[1, 1], runs)
+        draw_ellipses(axes[0, 2], sets)
+        draw_agreement(axes[1, 2], sets)
         letter(axes)
     return figure
-
-
-def _ellipse(covariance: np.ndarray, mass: float = 0.95) -> np.ndarray:
-    """Boundary ``(2, n)`` of the smallest set of this mass under a centred Gaussian."""
-    angle = np.linspace(0, 2 * np.pi, 200)
-    radius = np.sqrt(-2 * np.log(1 - mass))
-    return radius * np.linalg.cholesky(covariance) @ np.array([np.cos(angle), np.sin(angle)])
 
 
 def _joint(axis: Axes, runs: Runs) -> None:
@@ -133,8 +136,8 @@ def _joint(axis: Axes, runs: Runs) -> None:
         axis.plot(*cloud.T, ".", color=colour, markersize=size, alpha=0.25, markeredgewidth=0)
     for process, line in ((TRAINING, "-"), (ORDER_1, "--")):
         label = "training: discrete Lyapunov" if process is TRAINING else "SDE: continuous Lyapunov"
-        axis.plot(*_ellipse(process.covariance(SHOWN)), line, color=COLOURS[process.name], label=label)
-        measured = _ellipse(runs[process.name, SHOWN].covariance.value)[:, ::10]
+        axis.plot(*ellipse(process.covariance(SHOWN)), line, color=COLOURS[process.name], label=label)
+        measured = ellipse(runs[process.name, SHOWN].covariance.value)[:, ::10]
         axis.plot(*measured, MARKERS[process.name], color=COLOURS[process.name], markersize=3.5, label="measured")
     axis.set(xlabel=r"discriminator parameter $\omega$", ylabel=r"generator parameter $\theta$", aspect="equal")
     axis.set(xlim=(-1.25, 1.25), ylim=(-0.95, 1.25))
@@ -202,15 +205,19 @@ def _z_scores(axis: Axes, runs: Runs) -> None:
     axis.set_title("Every entry against its prediction")
 
 
-def _caption(draws: int) -> str:
+def _caption(draws: int, set_draws: int) -> str:
     return (
         "Quadratic game theta^2/2 + 1.5 theta omega - 0.25 omega^2 with additive, correlated Gaussian gradient noise, "
         f"batch size {BATCH_SIZE}. Each point: {CHAINS} independent chains of {draws:,} draws 1.5 time units apart, "
         "burn-in by MSER-5 and Geweke's test, error bars (95 %) from effective sample sizes. a, b: at lr = "
         f"{SHOWN:g} the invariant law of the training is the Gaussian of the discrete Lyapunov equation, clearly wider "
-        "than that of the SDE (continuous Lyapunov). c: the order-2 drift with the order-1 diffusion still has a "
-        "relative error of order lr; with its diffusion corrected the error is of order lr^2. d: z-scores of means, "
-        "covariance entries and the 5, 25, 50, 75, 95 % quantiles. Verdict: each family of entries is tested with "
+        "than that of the SDE (continuous Lyapunov). c: ellipses that hold 95 % of simultaneous and alternating "
+        f"training and of the order-1 SDE on {len(GAMES)} games at lr = {SET_LR:g}, in closed form (lines) and from "
+        f"chains of {set_draws:,} draws (points), shifted apart. d: the order-2 drift with the order-1 diffusion still "
+        "has a relative error of order lr; with its diffusion corrected the error is of order lr^2. e: z-scores of "
+        "means, covariance entries and the 5, 25, 50, 75, 95 % quantiles. f: the ellipses' largest difference from the "
+        f"closed form in Monte Carlo standard errors (limit {LIMIT:g}, chance of any false alarm {ALARM:.1%}) and from "
+        "wrong closed forms, which must be rejected. Verdict of the others: each family of entries is tested with "
         f"Bonferroni's correction at level {LEVEL:.1g}, so that a false alarm anywhere has a chance below "
         f"{FALSE_ALARM:.0%}; controls: the training held against the continuous Lyapunov covariance must be rejected."
     )

@@ -59,10 +59,16 @@ def _experiment(axes: Axes, setting: Setting, curves: Sequence[Curve]) -> None:
         look = {"fmt": "s", "mfc": "white", "ms": 6.5} if curve.is_sde else {"fmt": "o", "ms": 3.6, "zorder": 4}
         axes.errorbar(curve.time[at], mean, error, color=shade, elinewidth=1, capsize=0, **look)
     grows = any(curve.law.rate(setting.lr) < 0 for curve in curves)
-    axes.set(xlabel="time t = lr k", ylabel=ENERGY_LABEL, yscale="log", ylim=(4e-8, 20) if grows else (2e-6, 0.3))
-    axes.set_title(f"$a = {setting.a:g}$, $\\lambda = {setting.lam:g}$, lr = {setting.lr:g}")
+    axes.set(xlabel="time t = lr k", ylabel=ENERGY_LABEL, yscale="log", ylim=(4e-9, 20) if grows else (2e-6, 3))
+    axes.set_title(f"Energy: a = {setting.a:g}, $\\lambda$ = {setting.lam:g}, lr = {setting.lr:g}")
     rhos = [curve.rho for curve in curves if not curve.is_sde]
     handles = [Line2D([], [], color=colour(setting, rho), lw=2.5, label=label(setting, rho)) for rho in rhos]
+    grey = {"color": PALETTE["grey"], "ls": "none"}
+    handles += [
+        Line2D([], [], marker="o", ms=3.6, label="algorithm", **grey),
+        Line2D([], [], marker="s", mfc="white", ms=6.5, label="SDE, simulated", **grey),
+        Line2D([], [], color=PALETTE["grey"], label="SDE, closed form"),
+    ]
     axes.legend(handles=handles, loc="lower left" if grows else "upper right", ncols=2)
 
 
@@ -86,7 +92,8 @@ def _rates(axes: Axes, setting: Setting) -> None:
             xytext=(10, 7 if setting is CONVEX else -14),
             textcoords="offset points",
         )
-    axes.set(title=r"Decay rate of $|z|^2$ (shaded: diverges)", xlabel=r"extrapolation rate $\rho$", ylabel="rate")
+    axes.set(title=r"Decay rate of $|z|^2$ (shaded: diverges)", xlabel=r"extrapolation rate $\rho$")
+    axes.set_ylabel("decay rate (1 / time)")
     axes.legend(loc="upper right" if setting is CONVEX else "upper left")
 
 
@@ -110,10 +117,10 @@ def _variance(axes: Axes, setting: Setting, scans: Sequence[Scan]) -> None:
     axes.plot([], [], color=PALETTE["grey"], lw=1.2, label="algorithm, exact")
     axes.plot([], [], color=PALETTE["grey"], lw=1.2, ls=(0, (4, 2)), label="SDE, closed form")
     axes.set(
-        title="Stationary $m$ / (lr $\\sigma^2$)", xlabel=r"extrapolation rate $\rho$", ylabel="$m$ / (lr $\\sigma^2$)"
+        title="Stationary energy of the algorithm", xlabel=r"extrapolation rate $\rho$", ylabel="$m$ / (lr $\\sigma^2$)"
     )
-    axes.set_ylim(0, 0.8 if setting is CONVEX else None)
-    axes.legend(loc="upper center" if setting is CONVEX else "center right", ncols=2 if setting is CONVEX else 1)
+    axes.set_ylim(0, 1.0 if setting is CONVEX else None)
+    axes.legend(loc="upper left" if setting is CONVEX else "center right")
 
 
 def _remaining(scan: Scan) -> np.ndarray:

@@ -33,10 +33,10 @@ def draw(factors: Sequence[Factor], decays: Mapping[float | None, tuple[np.ndarr
     figure, axes = new_figure(2, 3, width=13.0, height=8.4)
     field, ahead = noiseless_drift("descent"), noiseless_drift("ahead")
     panels = (
-        (axes[0, 0], field, "$-F$: descent-ascent turns", "vermilion"),
+        (axes[0, 0], field, "$-F$: descent-ascent circles", "vermilion"),
         (axes[0, 1], (ahead - field) / RHO, "$DF\\,F$: inwards (SHGD)", "green"),
         (axes[0, 2], ahead.subs(RHO, 1), r"$-F + \rho\,DF\,F$, $\rho = 1$", "purple"),
-        (axes[1, 0], ahead.subs(RHO, 10), r"$-F + \rho\,DF\,F$, $\rho = 10$", "blue"),
+        (axes[1, 0], ahead.subs(RHO, 10), r"$-F + \rho\,DF\,F$, $\rho = 10$", "orange"),
     )
     with style():
         for panel, vector, title, shade in panels:
@@ -83,6 +83,8 @@ def _decay(axes: Axes, decays: Mapping[float | None, tuple[np.ndarray, np.ndarra
             {"fmt": "s", "ms": 7.5, "mfc": "white", "zorder": 1.5} if rho == 1 else {"fmt": "o", "ms": 4, "zorder": 4}
         )
         axes.errorbar(time, energies.mean(axis=0), error, color=shade, elinewidth=1, capsize=0, **look)
+    axes.plot([], [], color=PALETTE["grey"], label="algorithm, exact")
+    axes.errorbar([], [], [], fmt="o", ms=4, color=PALETTE["grey"], label="algorithm, simulated (3 s.e.)")
     axes.plot([], [], color=PALETTE["grey"], ls=(0, (4, 2)), lw=1.1, label="SDE, closed form")
     axes.set(
         title=f"Decay under noise in $\\lambda$ (lr = {SHOWN_LR:g})",
@@ -96,15 +98,17 @@ def _decay(axes: Axes, decays: Mapping[float | None, tuple[np.ndarray, np.ndarra
 def _gap(axes: Axes, factors: Sequence[Factor]) -> None:
     grid = np.geomspace(LRS[0] / 1.3, LRS[-1] * 1.3, 60)
     for rho in METHODS:
-        axes.plot(grid, [abs(gap(law_of(rho), lr)) for lr in grid], color=COLOURS[rho])
+        note = " (exact only)" if ORDERS[rho] == 2 else ""
+        axes.plot(grid, [abs(gap(law_of(rho), lr)) for lr in grid], color=COLOURS[rho], label=LABELS[rho] + note)
         if ORDERS[rho] == 2:
             continue  # below what these simulations resolve
         lrs, differences, ses = gaps(rho, factors)
         axes.errorbar(lrs, np.abs(differences), 1.96 * ses, fmt="o", ms=5, color=COLOURS[rho], elinewidth=1.2)
     axes.plot(grid, 4 * grid, color=PALETTE["grey"], ls=":", label="slope 1")
     axes.plot(grid, 30 * grid**2, color=PALETTE["grey"], ls="-.", label="slope 2")
-    axes.set(title="Decay rates: |algorithm - SDE|", xlabel="learning rate lr", ylabel="difference")
+    axes.set(title="Decay rates, algorithm against SDE", xlabel="learning rate lr", ylabel="|difference| (1 / time)")
+    axes.set_ylim(bottom=3e-5)
     axes.set(xscale="log", yscale="log")
     axes.set_xticks(LRS, [f"{lr:g}" for lr in LRS])
     axes.minorticks_off()
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", ncols=2, columnspacing=1.0)

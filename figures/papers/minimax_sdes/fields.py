@@ -121,9 +121,10 @@ def controls(factors: Sequence[Factor]) -> list[Check]:
 
 
 CAPTION = (
-    "(a-d) f = x y: drifts of the derived SDEs with their directions and the flow from four points, for as long as it "
-    "takes to turn twice or to fall to 2 %. Descent-ascent circles; DF F, which is also the drift of Hamiltonian "
-    "descent here, points at the equilibrium; extragradient adds rho of it, and a large rho leaves no turn. (e) f = (2 "
+    "(a-d) f = x y: drifts of the derived SDEs, directions (arrows, all of one length) and the flow from four points, "
+    "for as long as it takes to turn twice or to fall to 2 %. Descent-ascent circles; DF F, which is also the drift of "
+    "Hamiltonian descent here, points at the equilibrium; extragradient adds rho of it, and a "
+    "large rho leaves no turn. (e) f = (2 "
     "+ N(0, 1)) x y, separate samples in both evaluations: mean energy of the algorithms (points; error bars three "
     "standard errors) over their exact law (lines) and the SDE's (dashed); rho = 1 and SHGD all but coincide. (f) "
     "Decay rate -log(factor of E|z|²) / lr of the algorithm minus that of its SDE, both from independent single "

@@ -1,0 +1,60 @@
+"""What only a process of its own can show: the time of a first call, and the memory of a large ensemble."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+FIRST_CALL = """
+import json, sys, time
+import numpy as np
+from benchmarks.lq_gan_sde import process
+from gan_sde.kernels import cpu_stepper
+from gan_sde.symbolic.integrators import INTEGRATORS
+recipe = INTEGRATORS["euler"](process())
+began = time.perf_counter(), time.process_time()
+stepper = cpu_stepper(recipe, batch_size=16, seed=0)
+stepper.advance(np.ones((4, 16)), np.full(16, -1), trajectory=0, step=0, rates=np.full(1, 0.01))
+print(json.dumps({"wall": time.perf_counter() - began[0], "cpu": time.process_time() - began[1]}))
+"""
+
+LARGE = """
+import json, resource, time
+from benchmarks.lq_gan_sde import ours
+began = time.perf_counter(), time.process_time()
+run = ours({trajectories}, {steps})
+assert int(run["n"].values[0]) == {trajectories}
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps({{"wall": time.perf_counter() - began[0], "cpu": time.process_time() - began[1], "bytes": peak}}))
+"""
+
+
+def in_a_process(code: str, **environment: str) -> dict[str, float]:
+    """What the last line of the code's output says."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | environment
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def first_call() -> dict[str, dict[str, float]]:
+    """Seconds of the first call of the LQ-GAN's kernel: compiled, and found on disk; derivation and imports apart."""
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = in_a_process(FIRST_CALL, GAN_SDE_CACHE=folder)
+        kept = [in_a_process(FIRST_CALL, GAN_SDE_CACHE=folder) for _ in range(3)]
+    found = {"compiled": compiled, "on disk": min(kept, key=lambda row: row["cpu"])}
+    print("\nFirst call of the LQ-GAN SDE's kernel, derivation and imports apart\n")
+    for name, row in found.items():
+        print(f"  {name:<52}{row['cpu']:>10.2f} s of CPU{row['wall']:>10.2f} s by the clock")
+    return found
+
+
+def large_ensemble(trajectories: int = 10**6, steps: int = 10**4) -> dict[str, float]:
+    """A million trajectories of the LQ-GAN SDE over ten thousand steps: time and peak memory."""
+    row = in_a_process(LARGE.format(trajectories=trajectories, steps=steps))
+    print(f"\nLQ-GAN SDE, {trajectories:,} trajectories x {steps:,} steps, moments at 11 checkpoints\n")
+    print(f"  {row['cpu']:.0f} s of CPU, {row['wall']:.0f} s by the clock, {row['bytes'] / 2**20:.0f} MiB at the peak")
+    return row

@@ -1,0 +1,86 @@
+"""Relations of momentum, and how fast the gaps of the SDEs' relations close: from symbols, exact moments and runs.
+
+The balances are derived by `gan_sde.symbolic.balance` for the game of `fluctuation_runs`. Heavy ball, ``v' = mu v - F``
+and ``x' = x + lr v'``, player p:
+
+    E[(x_p - c) . F_p] = (1 + mu) / 2 lr E|v_p|^2                  (Yaida 2018), exact at every learning rate.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from sympy import lambdify
+
+import gan_sde as gs
+from figures.papers.coupled_sdes.fluctuation_runs import BATCH_SIZE, Gap, gap
+from figures.papers.coupled_sdes.weak_errors import SAMPLES
+from gan_sde.symbolic.balance import player_balances, yaida_balances
+from gan_sde.symbolic.moments import MomentDynamics
+from gan_sde.symbolic.update import ETA
+
+MU = 0.5
+MOMENTUM_LRS = (0.02, 0.05)
+"""The heavy ball is unstable from 0.13 on."""
+DRAWS = 1_500
+BURN_IN = 15.0
+"""Physical time dropped."""
+SDES = {
+    "order 1": {"order": 1},
+    "order 2": {"order": 2},
+    "order 2, corrected noise": {"order": 2, "diffusion_order": 2},
+}
+ORDER_LRS = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
+PLAYERS = ("discriminator", "generator")
+
+
+@cache
+def _training(name: str) -> gs.Training:
+    options = {"mu": MU} if name == "momentum" else {}
+    return gs.Training(gs.games.get("quadratic", samples=SAMPLES), gs.algorithms.get(name, **options))
+
+
+@cache
+def order_gaps(kind: str, player: str) -> np.ndarray:
+    """Relative gap of an SDE's first relation on simultaneous descent at `ORDER_LRS`, from exact moments."""
+    process, found = _training("sgda"), []
+    dynamics = MomentDynamics.of_training(process)
+    for lr in ORDER_LRS:
+        moments = dynamics.stationary(lr=lr, batch_size=BATCH_SIZE)
+        sides = (_derived(kind)[f"{side}_{player}"].subs(ETA, lr) for side in ("dissipation", "fluctuation"))
+        left, right = (dynamics.expectation(moments, side) for side in sides)
+        found.append(left / right - 1)
+    return np.array(found)
+
+
+@cache
+def _derived(kind: str) -> dict:
+    return player_balances(_training("sgda").sde(**SDES[kind]), batch_size=BATCH_SIZE)
+
+
+def order_slope(kind: str, player: str) -> float:
+    """Order in lr of the gap, from the two smallest rates."""
+    first, second = np.abs(order_gaps(kind, player)[:2])
+    return float(np.log(second / first) / np.log(ORDER_LRS[1] / ORDER_LRS[0]))
+
+
+def momentum_gaps(lr: float, *, chains: int, seed: int) -> dict[str, tuple[Gap, Gap]]:
+    """Of every player, the relation of the heavy ball on one run, and the same without the factor 1 + mu (wrong)."""
+    process = _training("momentum")
+    dropped = int(np.ceil(BURN_IN / lr))
+    run = gs.simulate(
+        process, x0=(0.0, 0.0), lr=lr, steps=dropped + DRAWS, trajectories=chains, seed=seed % 2**64,
+        batch_size=BATCH_SIZE, record=("paths", "memory"), every=1, progress=False,
+    )  # fmt: skip
+    path = run["path"].values[:, dropped:]
+    sides, found = yaida_balances(process, lr=lr, batch_size=BATCH_SIZE), {}
+    for player in PLAYERS:
+        left, right = (
+            np.broadcast_to(
+                lambdify(process.state, sides[f"{side}_{player}"])(*np.moveaxis(path, -1, 0)), path.shape[:2]
+            )
+            for side in ("dissipation", "fluctuation")
+        )
+        found[player] = gap((left, right)), gap((left, right / (1 + MU)))
+    return found

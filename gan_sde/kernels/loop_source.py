@@ -1,0 +1,143 @@
+"""The update of a dense game of many parameters as loops: its text, and the arrays that the text reads.
+
+The text does not grow with the dimension, nor does the time to compile it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gan_sde.kernels.panel_product import packed, tile
+from gan_sde.kernels.polynomial_form import Monomial, PolynomialForm
+from gan_sde.kernels.stepper import bounds_of
+from gan_sde.kernels.writer import Writer
+from gan_sde.symbolic.lowering import lower_expressions
+from gan_sde.symbolic.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class LoopArrays:
+    """What the text of a looped update reads.
+
+    Attributes
+    ----------
+    numbers
+        The matrices as `packed`, one after the other; then ``carry``, lower and upper bounds, ``(d,)`` each.
+    places
+        int64: the rows of the K monomials; then target and sources of every product of two rows.
+    """
+
+    numbers: np.ndarray
+    places: np.ndarray
+
+
+NO_ARRAYS = LoopArrays(np.zeros(0), np.zeros(0, np.int64))
+"""For an update that is written out."""
+
+
+class LoopedUpdate:
+    """Text of an update in `PolynomialForm`; the methods append it to ``body`` in their order."""
+
+    def __init__(self, body: Writer, recipe: Recipe, form: PolynomialForm):
+        self._body, self._form, self._dim = body, form, recipe.dim
+        self._bounds = np.array(bounds_of(recipe))
+        packed_matrices = packed(form.matrices)
+        self._layers, self._blocks = packed_matrices.shape[:2]
+        self._numbers = packed_matrices.ravel()
+        self._size = self._numbers.size // max(self._layers, 1)
+        self._program = lower_expressions(form.factors, {}, result="factor", what="update")
+        self._products: list[tuple[str, str, str]] = []
+        self._names: dict[Monomial, str] = {(k,): name for k, name in enumerate(form.names)}
+        self._rows = [self._row(monomial) for monomial in form.monomials]
+
+    def _row(self, monomial: Monomial) -> str:
+        """Name of a monomial's row; a product is noted with those that it is made of."""
+        if monomial not in self._names:
+            name = "one" if not monomial else f"product_{len(self._products)}"
+            if monomial:
+                left, right = self._row(monomial[:-1]), self._row(monomial[-1:])
+                name = f"product_{len(self._products)}"
+                self._products.append((name, left, right))
+            self._names[monomial] = name
+        return self._names[monomial]
+
+    def arrays(self) -> LoopArrays:
+        """Arrays for the text, once all of it is written: the draws decide where the rows are."""
+        place = self._body.place
+        edges = [self._form.carry, self._bounds[:, 0], self._bounds[:, 1]]
+        triples = [place(name) for product in self._products for name in product]
+        places = [place(name) for name in self._rows] + triples
+        return LoopArrays(np.concatenate([self._numbers, *edges]), np.array(places, dtype=np.int64))
+
+    def header(self) -> list[str]:
+        """Lines at the start of the kernel."""
+        lanes, count, edge = self._body.lanes, len(self._rows), self._layers * self._size
+        return [
+            f"    Y = aligned(np.empty(({self._blocks * tile().rows + 1}, {lanes}), real))",
+            f"    matrix = aligned(np.zeros({self._size + 16}, real))",
+            f"    terms = places[:{count}]",
+            f"    products = places[{count}:]",
+            f"    edges = numbers[{edge}:]",
+            "    last_rate = math.nan",
+        ]
+
+    def write_constants(self) -> None:
+        """Rows that never change in a block."""
+        body = self._body
+        if () in self._names:
+            body.row("one")
+            with body.lane_loop():
+                body.line(f"{body.at('one')} = real(1.0)")
+
+    def write_prologue(self) -> None:
+        """The matrix at the present rate."""
+        body = self._body
+        body.line("if rate != last_rate:")
+        with body.indented():
+            body.line("last_rate = rate")
+            for name, code in (*self._program.prologue, *self._program.body):
+                body.line(f"{name} = real({code})")
+            layers = [
+                f"{name} * numbers[{f * self._size} + e]"
+                for f, name in enumerate(self._program.results[: self._layers])
+            ]
+            if layers:
+                body.line(f"for e in range({self._size}):")
+                with body.indented():
+                    body.line(f"matrix[e] = {' + '.join(layers)}")
+
+    def write_update(self, scaled: list[str]) -> None:
+        """The new state in place; ``scaled`` names random rows that have to be divided by the batch size."""
+        body, d = self._body, self._dim
+        for name in scaled:
+            with body.lane_loop():
+                body.line(f"{body.at(name)} *= inverse_size")
+        for name, _, _ in self._products:
+            body.row(name)
+        if self._products:
+            body.line(f"for p in range({len(self._products)}):")
+            with body.indented():
+                body.line("target, left, right = products[3 * p], products[3 * p + 1], products[3 * p + 2]")
+                with body.lane_loop():
+                    body.line("W[target, l] = W[left, l] * W[right, l]")
+        body.line("panel_product(Y, matrix, W, terms)")
+        body.row("size")
+        with body.lane_loop():
+            body.line(f"{body.at('size')} = real(0.0)")
+        body.line(f"for i in range({d}):")
+        with body.indented():
+            body.line("carry = edges[i]")
+            if np.isfinite(self._bounds).any():
+                body.line(f"low, high = edges[{d} + i], edges[{2 * d} + i]")
+            with body.lane_loop():
+                body.line("y = Y[i, l] + carry * W[i, l]")
+                if np.isfinite(self._bounds).any():
+                    body.line("y = low if low > y else y")
+                    body.line("y = high if high < y else y")
+                body.line("W[i, l] = y")
+                body.line(f"{body.at('size')} += y * y")
+        with body.lane_loop():
+            body.line(f"bits = size_bits({body.at('size')})")
+            body.line("loudest = bits if bits > loudest else loudest")
