@@ -16,6 +16,9 @@ from analysis.chains import effective_sample_size as effective_sample_size
 from analysis.chains import mcse as mcse
 from analysis.chains import mean_estimate as mean_estimate
 from analysis.chains import split_rhat as split_rhat
+from analysis.corrected_order import CorrectedOrder as CorrectedOrder
+from analysis.corrected_order import corrected_weak_order as corrected_weak_order
+from analysis.corrected_order import error_length as error_length
 from analysis.density import Density as Density
 from analysis.distances import bures as bures
 from analysis.estimate import Estimate as Estimate

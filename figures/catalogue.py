@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from figures.papers.adversarial_training import feedback_rate, optimal_rate, robust_accuracy, robust_sde
 from figures.papers.coupled_sdes import (
-    algorithm_orders,
     assumptions,
     densities,
     fluctuation_dissipation,
@@ -14,6 +13,7 @@ from figures.papers.coupled_sdes import (
     schedules,
     stationary_law,
     weak_order,
+    weak_order_long,
 )
 from figures.papers.crossing_the_curl import (
     basins,
@@ -38,7 +38,7 @@ from figures.registry import Claim, registered
 ORDER = (
     trajectories,
     weak_order,
-    algorithm_orders,
+    weak_order_long,
     assumptions,
     stationary_law,
     gaussian_limit,
@@ -71,6 +71,7 @@ ORDER = (
 GROUPS = {
     "lq-gan": "figures.papers.crossing_the_curl",
     "coupled-sdes": "figures.papers.coupled_sdes",
+    "weak-order": "figures.papers.coupled_sdes.weak_order",
     "adversarial-training": "figures.papers.adversarial_training",
     "minimax-sdes": "figures.papers.minimax_sdes",
     "drift": "figures.papers.discretisation_drift",

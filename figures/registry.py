@@ -107,7 +107,7 @@ class Claim:
     Parameters
     ----------
     name
-        Short name for ``--only`` and for files, e.g. ``"weak-order"``.
+        Short name for ``--only`` and for files, e.g. ``"weak-order-table"``.
     title
         The statement, one sentence.
     source

@@ -22,6 +22,8 @@ _ORIGIN = {
     "Training": "gan_sde.symbolic.training",
     "learn_staged": "gan_sde.staged",
     "exit_time": "gan_sde.simulation.functionals",
+    "multilevel": "gan_sde.simulation.multilevel",
+    "player_balances": "gan_sde.symbolic.balance",
     "running_max": "gan_sde.simulation.functionals",
     "time_average": "gan_sde.simulation.functionals",
     "simulate": "gan_sde.simulation",

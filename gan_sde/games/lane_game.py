@@ -28,6 +28,9 @@ class AbstractLaneGame(AbstractArrayGame):
 
     batch_rows: int
     """Numbers of a batch that the pieces read."""
+    normal_groups: tuple[int, ...]
+    """Where a batch enters by first and second moments of its normals alone: how many of a sample's normals, in their
+    order, form each of the groups within which they are multiplied. Empty: moments are not enough."""
 
     @property
     @abstractmethod
@@ -57,3 +60,18 @@ class AbstractLaneGame(AbstractArrayGame):
     @abstractmethod
     def lane_batch(self, batch: Any) -> np.ndarray:
         """Return the numbers of a batch, ``(batch_rows, n)``, or ``(batch_rows, 1)`` if all are alike."""
+
+    @abstractmethod
+    def lane_batch_of_statistics(self, statistics: np.ndarray) -> np.ndarray:
+        """Return the numbers of batches given by statistics of their normals.
+
+        Parameters
+        ----------
+        statistics
+            ``(rows, n)``: for every group of N normals, their batch mean ``ubar``, then row by row the lower triangle
+            of a T with ``E[u u^T] = T T^T + ubar ubar^T`` in the batch.
+        """
+
+    @abstractmethod
+    def batch_of_lanes(self, numbers: np.ndarray) -> Any:
+        """Return the batch with these numbers, ``(batch_rows, n)``: the inverse of `lane_batch`."""

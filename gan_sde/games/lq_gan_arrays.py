@@ -55,6 +55,7 @@ class LQGANArrays(AbstractLaneGame):
         set_(self, "blocks", {"discriminator": slice(0, s + n), "generator": slice(s + n, 2 * (s + n))})
         set_(self, "is_zero_sum", True)
         set_(self, "normals", n if self.data is not None else 2 * n)
+        set_(self, "normal_groups", (n, n) if self.data is None else ())
         set_(self, "rows", None if self.data is None else len(self.data))
         set_(self, "_upper", np.triu_indices(n))
         set_(self, "batch_rows", 2 * (s + n))
@@ -138,6 +139,23 @@ class LQGANArrays(AbstractLaneGame):
         data_mean, data_second, latent_mean, latent_second = (m[:1] if alike else m for m in batch)
         parts = (data_second[:, *self._upper], data_mean, latent_second[:, *self._upper], latent_mean)
         return np.concatenate([part.T for part in parts])
+
+    def lane_batch_of_statistics(self, statistics: np.ndarray) -> np.ndarray:
+        from gan_sde.games.lq_gan_moments import moments
+
+        assert self.mean is not None and self.factor is not None
+        result = np.empty_like(statistics)
+        moments(statistics, np.ascontiguousarray(self.mean), np.ascontiguousarray(self.factor), result)
+        return result
+
+    def batch_of_lanes(self, numbers: np.ndarray) -> Moments:
+        count, half, parts = self.n, self.dim // 2, []
+        for row in (0, half):
+            second = np.empty((numbers.shape[1], count, count))
+            rows, columns = self._upper
+            second[:, rows, columns] = second[:, columns, rows] = numbers[row : row + half - count].T
+            parts += [np.ascontiguousarray(numbers[row + half - count : row + half].T), second]
+        return Moments(*parts)
 
     def field(self, piece: Piece, x: Registers, exact: bool) -> Pieces:
         cross, half = self._cross(piece, x, exact), self.dim // 2

@@ -1,7 +1,7 @@
 """Stepper of a game in closed array form: the algorithm's own text, run on arrays of trajectories.
 
-Random numbers follow the layout of explicit sampling in the fused kernels, so that a game that has both forms
-runs through the same samples in either.
+Samples follow the layout of explicit sampling in the fused kernels, so that a game that has both forms runs through
+the same ones in either. Where the game says that moments are enough, they are drawn without samples.
 """
 
 from __future__ import annotations
@@ -31,18 +31,28 @@ def array_stepper(
     stream: int = 0,
     noise: bool = True,
     dtype: Any = "float64",
+    statistics: str = "auto",
 ) -> ArrayStepper:
     """Stepper of a training whose game brings a closed array form.
+
+    Parameters
+    ----------
+    training
+        Algorithm, game and rates of the players.
+    batch_size, seed, stream, noise, dtype
+        As for `gan_sde.kernels.cpu.cpu_stepper`.
+    statistics
+        Whether batch moments are drawn without samples; see `Sampler`.
 
     Raises
     ------
     ValueError
-        If the game has free constants or ``dtype`` is not float64.
+        If the game has free constants, ``dtype`` is not float64 or ``statistics`` does not apply.
     """
     training.game.refuse_free_symbols()
     if np.dtype(dtype) != np.float64:
         raise ValueError(f"dtype: expected 'float64' for a game in array form, got {dtype!r}")
-    return ArrayStepper(training, batch_size if noise else np.inf, seed, stream)
+    return ArrayStepper(training, batch_size if noise else np.inf, seed, stream, statistics)
 
 
 class ArrayStepper(AbstractStepper):
@@ -52,10 +62,10 @@ class ArrayStepper(AbstractStepper):
     recorded once and the tape is played; else the text itself runs at every iteration.
     """
 
-    def __init__(self, training: Training, batch_size: float, seed: int, stream: int) -> None:
+    def __init__(self, training: Training, batch_size: float, seed: int, stream: int, statistics: str = "auto") -> None:
         self._training = training
         self._game: AbstractArrayGame = training.game.arrays.bind(training.game.values)
-        self._sampler = Sampler(self._game, batch_size, seed, stream)
+        self._sampler = Sampler(self._game, batch_size, seed, stream, statistics)
         self._bounds = np.array(state_bounds(training.game, training.state))
         self.dim, self.dtype = len(training.state), np.dtype(np.float64)
         self._player = None

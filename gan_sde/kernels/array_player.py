@@ -13,8 +13,8 @@ from gan_sde.kernels.array_program import Program, record_program
 from gan_sde.kernels.array_sampler import Sampler
 from gan_sde.symbolic.training import Training
 
-SAMPLE_MEMORY = 1 << 19
-"""Numbers that are drawn at once."""
+SAMPLE_MEMORY = 1 << 16
+"""Numbers that are drawn at once: so many that they stay in cache."""
 
 
 class Player:
@@ -68,10 +68,7 @@ class Player:
 
     def _play(self, program, state, diverged, columns, step, iterations, weights, trajectory, memory):
         width = columns[1] - columns[0]
-        batches = [
-            self._game.lane_batch(self._sampler.batch(number, width, trajectory, step))
-            for number in range(program.batches)
-        ]
+        batches = [self._sampler.lane_batch(number, width, trajectory, step) for number in range(program.batches)]
         numbers = np.stack(batches) if batches else np.zeros((0, self._game.batch_rows, 1))
         self._machine(
             state, diverged, *columns, step, iterations, program.code, program.sources, weights, program.finals,

@@ -51,7 +51,7 @@ class Slot:
 
 
 def hermite_slots(draws: BatchDraws) -> tuple[Slot, ...] | None:
-    """The used batch means in their order of drawing, or None if some are not Hermite means of normals.
+    """The used batch means in their order of drawing, or None if some are not He1 or He2 means of normals.
 
     The order (batch by batch, in each the features in their order) decides which normal drives which mean; an
     SDE whose noise modes are ordered likewise can share it.
@@ -69,15 +69,30 @@ def hermite_slots(draws: BatchDraws) -> tuple[Slot, ...] | None:
 
 
 def _hermite_kind(feature: Expr, normals: tuple[Symbol, ...]) -> tuple[Symbol, int] | None:
-    """Base normal and degree of a Hermite feature."""
-    symbols = feature.free_symbols
-    if len(symbols) != 1 or not symbols <= set(normals):
+    """Base normal and degree of a Hermite feature of one normal."""
+    bases = hermite_bases(feature, normals)
+    return None if bases is None or len(set(bases)) == 2 else (bases[0], len(bases))
+
+
+def hermite_bases(feature: Expr, normals: tuple[Symbol, ...]) -> tuple[Symbol, ...] | None:
+    """Base normals of a feature: u once for He1, u twice for He2, u and v for their product; None for others.
+
+    Examples
+    --------
+    >>> u, v = Symbol("u"), Symbol("v")
+    >>> hermite_bases(u * v, (u, v)), hermite_bases((u**2 - 1) / sqrt(2), (u, v)), hermite_bases(u**2, (u, v))
+    ((u, v), (u, u), None)
+    """
+    bases = tuple(symbol for symbol in normals if symbol in feature.free_symbols)
+    if len(bases) != len(feature.free_symbols) or not 1 <= len(bases) <= 2:
         return None
-    (base,) = symbols
+    if len(bases) == 2:
+        return bases if expand(feature - bases[0] * bases[1]) == 0 else None
+    (base,) = bases
     if feature == base:
-        return base, 1
+        return bases
     second = (base**2 - Integer(1)) / sqrt(2)
-    return (base, 2) if expand(feature - second) == 0 else None
+    return (base, base) if expand(feature - second) == 0 else None
 
 
 @cache

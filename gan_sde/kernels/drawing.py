@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from gan_sde.kernels.batch_statistics import Slot, chi_square_polynomial, hermite_slots
 from gan_sde.kernels.philox import BLOCK_LIMIT
+from gan_sde.kernels.scatter import FEWEST_DEGREES, Scatter, scatter_of
 from gan_sde.kernels.stepper import StepperOptions
 from gan_sde.symbolic.recipe import BatchDraws, Recipe
 
@@ -32,12 +33,12 @@ class GaussianPlan:
 
 @dataclass(frozen=True)
 class StatisticsPlan:
-    """Batch means from one normal each, drawn as a `GaussianPlan` of ``len(slots)`` normals.
+    """Batch means from normals, drawn as a `GaussianPlan`.
 
     Attributes
     ----------
     slots
-        The means, in order of drawing.
+        The means, in order of drawing, from one normal each; none if there is a ``scatter``.
     batch_size
         B.
     polynomials
@@ -45,12 +46,20 @@ class StatisticsPlan:
     couple
         Over how many sub-steps of the SDE each normal is summed; None: one normal of its own, which is the same
         as 1.
+    scatter
+        Where some means are of products of different normals: all means.
     """
 
     slots: tuple[Slot, ...]
     batch_size: int
     polynomials: Mapping[int, tuple[float, ...]]
     couple: int | None
+    scatter: Scatter | None = None
+
+    @property
+    def normals(self) -> int:
+        """Normals of one iteration."""
+        return len(self.slots) if self.scatter is None else len(self.scatter.lost)
 
     def degrees_of_freedom(self, slot: Slot) -> int:
         """Degrees of freedom of the sum of squares behind a He2 slot."""
@@ -114,9 +123,9 @@ def plan_drawing(recipe: Recipe, options: StepperOptions) -> DrawingPlan:
     if statistics is not None:
         return statistics
     if options.couple is not None:
-        raise ValueError("couple: coupling needs batch statistics: features He1 and He2 of normals only")
+        raise ValueError("couple: coupling needs batch statistics: features He1, He2 and He1 He1 of normals only")
     if options.statistics == "always":
-        raise ValueError("statistics: 'always' needs features He1 and He2 of normals only")
+        raise ValueError("statistics: 'always' needs features He1, He2 and He1 He1 of normals only")
     sampling = SamplingPlan(draws, int(options.batch_size))
     blocks = math.ceil(len(draws.batches) * sampling.batch_size * sampling.words_per_sample / 4)
     if blocks > BLOCK_LIMIT:
@@ -130,7 +139,7 @@ def _plan_statistics(draws: BatchDraws, options: StepperOptions) -> StatisticsPl
         return None
     slots = hermite_slots(draws)
     if slots is None:
-        return None
+        return _plan_scatter(draws, options)
     size = int(options.batch_size)
     plan = StatisticsPlan(slots, size, {}, options.couple)
     degrees = {plan.degrees_of_freedom(slot) for slot in slots if slot.degree == 2}
@@ -141,3 +150,18 @@ def _plan_statistics(draws: BatchDraws, options: StepperOptions) -> StatisticsPl
     if any(coefficients is None for coefficients in polynomials.values()):
         return None
     return replace(plan, polynomials=polynomials)
+
+
+def _plan_scatter(draws: BatchDraws, options: StepperOptions) -> StatisticsPlan | None:
+    scatter = scatter_of(draws)
+    if scatter is None:
+        return None
+    size = int(options.batch_size)
+    degrees = {size - lost for lost in scatter.lost if lost is not None}
+    fewest = FEWEST_DEGREES if options.couple is None and options.statistics == "auto" else 0
+    if min(degrees) < fewest:
+        return None
+    polynomials = {k: chi_square_polynomial(k) if k > 1 else () for k in degrees}
+    if any(coefficients is None for coefficients in polynomials.values()):
+        return None
+    return StatisticsPlan((), size, polynomials, options.couple, scatter)

@@ -124,17 +124,18 @@ class _ReferenceStepper(AbstractStepper):
         return [*normals, *signs]
 
     def _statistics(self, plan, trajectories, step):
-        count = len(plan.slots)
-        parts = [self._normals(count, trajectories, step, part) for part in range(plan.couple or 1)]
+        parts = [self._normals(plan.normals, trajectories, step, part) for part in range(plan.couple or 1)]
         normals = (sum(parts) / math.sqrt(plan.couple or 1)).astype(self.dtype)
         means = dict.fromkeys(self._symbols, 0.0)
+        if plan.scatter is not None:
+            return list((means | _scatter_means(plan, normals)).values())
         for slot, n in zip(plan.slots, normals, strict=True):
             means[slot.symbol] = n / math.sqrt(plan.batch_size)
             if slot.degree == 2:
                 square_of_mean = 0.0
                 if slot.first is not None:
                     square_of_mean = normals[slot.first] ** 2 / plan.batch_size
-                chi_square = _chi_square(plan, slot, n)
+                chi_square = _chi_square(plan, plan.degrees_of_freedom(slot), n)
                 means[slot.symbol] = (chi_square / plan.batch_size + square_of_mean - 1) / math.sqrt(2)
         return list(means.values())
 
@@ -184,10 +185,23 @@ def _numerical(arguments, expressions, what):
     return sympy.lambdify(dummies, renamed, modules=["numpy", "scipy"], cse=False)
 
 
-def _chi_square(plan, slot, n):
-    k = plan.degrees_of_freedom(slot)
+def _scatter_means(plan, normals):
+    """Batch means by symbol, from the entries of the triangles."""
+    entries = []
+    for lost, n in zip(plan.scatter.lost, normals, strict=True):
+        entries.append(n if lost is None else np.sqrt(np.maximum(_chi_square(plan, plan.batch_size - lost, n), 0)))
+    means = {}
+    for mean in plan.scatter.means:
+        product = sum(entries[a] * entries[b] for a, b in mean.products) / plan.batch_size
+        if not mean.products:
+            product = entries[mean.driver] / math.sqrt(plan.batch_size)
+        means[mean.symbol] = (product - 1) / math.sqrt(2) if mean.is_square else product
+    return means
+
+
+def _chi_square(plan, k, n):
     if k == 0:
-        return 0.0
+        return 0.0 * n
     return n**2 if k == 1 else k * horner(plan.polynomials[k], n) ** 3
 
 

@@ -17,6 +17,7 @@ from gan_sde.kernels.drawing import SIGNS_PER_WORD, DrawingPlan, GaussianPlan, S
 from gan_sde.kernels.loop_source import NO_ARRAYS, LoopArrays, LoopedUpdate
 from gan_sde.kernels.polynomial_form import polynomial_form
 from gan_sde.kernels.sampling_source import write_sampling
+from gan_sde.kernels.scatter_source import horner_code, scatter_header, write_scatter
 from gan_sde.kernels.stepper import DIVERGENCE_BOUND, bounds_of
 from gan_sde.kernels.writer import Writer
 from gan_sde.symbolic.lowering import draw_names, lower
@@ -101,17 +102,19 @@ def _header(body: Writer, plan: DrawingPlan) -> list[str]:
         f"def kernel({ARGUMENTS}):",
         "    prefer_widest_vectors()",
         f"    L = {body.lanes}",
-        f"    W = aligned(np.empty(({body.rows + 1}, {body.lanes}), real))",
+        f"    W = scratch({body.rows}, {body.lanes}, real)",
         *_word_arrays(body),
-        *([f"    I = np.empty(({body.index_rows}, {body.lanes}), np.int64)"] if body.index_rows else []),
-        f"    dead = np.empty({body.lanes}, np.bool_)",
+        *([f"    I = scratch({body.index_rows}, {body.lanes}, np.int64)"] if body.index_rows else []),
+        f"    D = scratch(1, {body.lanes}, np.uint8)",
         f"    nan, bound = real(math.nan), real({DIVERGENCE_BOUND!r})",
         f"    calm = size_bits(real({CALM_SQUARE!r}))",
         "    inverse_size = real(1.0 / batch)",
         "    root = real(1.0 / math.sqrt(batch))",
         "    couple_scale = real(1.0 / math.sqrt(couple))",
     ]
-    if isinstance(plan, StatisticsPlan):
+    if isinstance(plan, StatisticsPlan) and plan.scatter is not None:
+        lines += scatter_header(plan)
+    elif isinstance(plan, StatisticsPlan):
         position = 0
         for k, coefficients in sorted(plan.polynomials.items()):
             name = "alone" if k == plan.batch_size else "about"
@@ -130,8 +133,8 @@ def _header(body: Writer, plan: DrawingPlan) -> list[str]:
 
 def _word_arrays(body: Writer) -> list[str]:
     if body.single:
-        return [f"    P = aligned(np.empty((5, {body.lanes // 2}), np.uint64))", "    U = P.view(np.uint32)"]
-    return [f"    U = aligned(np.empty((5, {body.lanes}), np.uint64))"]
+        return [f"    P = scratch(4, {body.lanes // 2}, np.uint64)", "    U = P.view(np.uint32)"]
+    return [f"    U = scratch(4, {body.lanes}, np.uint64)"]
 
 
 def _write_load(body: Writer, dim: int) -> None:
@@ -139,15 +142,15 @@ def _write_load(body: Writer, dim: int) -> None:
     body.line(f"for i in range({dim}):")
     with body.indented(), body.lane_loop():
         body.line("W[i, l] = state[i, first + (l if l < width else width - 1)]")
-    body.line("any_dead = False")
+    body.line("any_dead = 0")
     with body.lane_loop():
-        body.line("dead[l] = False")
+        body.line("D[0, l] = 0")
         body.line(f"for i in range({dim}):")
         with body.indented():
             body.line("if not abs(W[i, l]) <= bound:")
             with body.indented():
-                body.line("dead[l] = any_dead = True")
-        body.line("if dead[l]:")
+                body.line("D[0, l] = any_dead = 1")
+        body.line("if D[0, l]:")
         with body.indented():
             _write_nan(body, dim)
 
@@ -235,14 +238,14 @@ def _write_signs(body: Writer, plan: GaussianPlan, word: int) -> None:
 
 
 def _write_statistics(body: Writer, recipe: Recipe, plan: StatisticsPlan) -> None:
-    normals = GaussianPlan(len(plan.slots))
+    normals = GaussianPlan(plan.normals)
     if plan.couple is None:
         write_normals(body, normals, accumulate=False)
     else:
-        for j in range(len(plan.slots)):
+        for j in range(plan.normals):
             body.row(f"n{j}")
         with body.lane_loop():
-            for j in range(len(plan.slots)):
+            for j in range(plan.normals):
                 body.line(f"{body.at(f'n{j}')} = {body.number(0.0)}")
         # Sub-step by sub-step the very normals that the SDE draws.
         body.line("for part in range(couple):")
@@ -250,6 +253,9 @@ def _write_statistics(body: Writer, recipe: Recipe, plan: StatisticsPlan) -> Non
             body.line("c3 = np.uint64(part)")
             write_normals(body, normals, accumulate=True)
     names = draw_names(recipe)
+    if plan.scatter is not None:
+        write_scatter(body, plan, names)
+        return
     with body.lane_loop():
         # He1 first: the He2 of the same variate needs it.
         for j, slot in sorted(enumerate(plan.slots), key=lambda item: item[1].degree):
@@ -272,16 +278,9 @@ def _mean(body: Writer, plan: StatisticsPlan, slot) -> str:
     elif k == 1:
         squares = f"{name}_share * n * n"
     else:
-        squares = f"{name}_share * cube({_horner(name, len(plan.polynomials[k]))})"
+        squares = f"{name}_share * cube({horner_code(name, len(plan.polynomials[k]))})"
     mean_square = "" if slot.first is None else f" + mean_{slot.first} * mean_{slot.first}"
     return f"({squares}{mean_square} - {body.number(1.0)}) * {body.number(math.sqrt(0.5))}"
-
-
-def _horner(name: str, terms: int) -> str:
-    code = f"{name}_{terms - 1}"
-    for i in reversed(range(terms - 1)):
-        code = f"({code} * n + {name}_{i})"
-    return code
 
 
 def _write_update(body: Writer, recipe: Recipe, plan: DrawingPlan, program) -> None:
@@ -318,16 +317,16 @@ def _write_burial(body: Writer, dim: int) -> None:
     body.line("if any_dead or loudest > calm:")
     with body.indented():
         with body.lane_loop():
-            body.line("sound = not dead[l]")
+            body.line("sound = not D[0, l]")
             body.line(f"for i in range({dim}):")
             with body.indented():
                 body.line("sound = sound and abs(W[i, l]) <= bound")
             body.line("if not sound:")
             with body.indented():
-                body.line("dead[l] = any_dead = True")
+                body.line("D[0, l] = any_dead = 1")
                 _write_nan(body, dim)
         body.line("for l in range(width):")
         with body.indented():
-            body.line("if dead[l] and diverged[first + l] == -1:")
+            body.line("if D[0, l] and diverged[first + l] == -1:")
             with body.indented():
                 body.line("diverged[first + l] = step + k + 1")

@@ -132,7 +132,7 @@ def _write_gaussian(body: Writer, plan: GaussianPlan, substep: str = "c3", store
 
 
 def _write_statistics(body: Writer, recipe: Recipe, plan: StatisticsPlan) -> None:
-    normals = GaussianPlan(len(plan.slots))
+    normals = GaussianPlan(plan.normals)
     if plan.couple is None:
         _write_gaussian(body, normals)
     else:
@@ -146,6 +146,9 @@ def _write_statistics(body: Writer, recipe: Recipe, plan: StatisticsPlan) -> Non
         for j in range(normals.normals):
             body.line(f"n{j} *= {body.number(1.0 / math.sqrt(plan.couple))}")
     names = draw_names(recipe)
+    if plan.scatter is not None:
+        _write_scatter(body, plan, names)
+        return
     # He1 first: the He2 of the same variate needs it.
     for j, slot in sorted(enumerate(plan.slots), key=lambda item: item[1].degree):
         body.line(f"{names[slot.symbol]} = {_mean(body, plan, slot, f'n{j}', names)}")
@@ -156,19 +159,37 @@ def _mean(body: Writer, plan: StatisticsPlan, slot, n: str, names) -> str:
     size = plan.batch_size
     if slot.degree == 1:
         return f"{n} * {body.number(1.0 / math.sqrt(size))}"
-    k = plan.degrees_of_freedom(slot)
-    share = body.number(k / size)
-    if k == 0:
-        squares = body.number(0.0)
-    elif k == 1:
-        squares = f"{share} * {n} * {n}"
-    else:
-        root = _horner(body, plan.polynomials[k], n)
-        body.line(f"root = {root}")
-        squares = f"{share} * (root * root * root)"
+    squares = _chi_square(body, plan, plan.degrees_of_freedom(slot), n)
     first = "" if slot.first is None else names[plan.slots[slot.first].symbol]
     mean_square = f" + {first} * {first}" if first else ""
     return f"({squares}{mean_square} - {body.number(1.0)}) * {body.number(math.sqrt(0.5))}"
+
+
+def _chi_square(body: Writer, plan: StatisticsPlan, k: int, n: str) -> str:
+    """Code of a chi-square of k degrees of freedom over B."""
+    share = body.number(k / plan.batch_size)
+    if k == 0:
+        return body.number(0.0)
+    if k == 1:
+        return f"{share} * {n} * {n}"
+    body.line(f"root = {_horner(body, plan.polynomials[k], n)}")
+    return f"{share} * (root * root * root)"
+
+
+def _write_scatter(body: Writer, plan: StatisticsPlan, names) -> None:
+    """Entries of the triangles over ``sqrt(B)``, then the means as sums of their products."""
+    assert plan.scatter is not None
+    for j, lost in enumerate(plan.scatter.lost):
+        if lost is None:
+            body.line(f"entry_{j} = n{j} * {body.number(1.0 / math.sqrt(plan.batch_size))}")
+        else:
+            squares = _chi_square(body, plan, plan.batch_size - lost, f"n{j}")
+            body.line(f"entry_{j} = tl.sqrt(tl.maximum(tl.full((BLOCK,), 0.0, real) + {squares}, 0.0))")
+    for mean in plan.scatter.means:
+        code = " + ".join(f"entry_{a} * entry_{b}" for a, b in mean.products) or f"entry_{mean.driver}"
+        if mean.is_square:
+            code = f"({code} - {body.number(1.0)}) * {body.number(math.sqrt(0.5))}"
+        body.line(f"{names[mean.symbol]} = {code}")
 
 
 def _horner(body: Writer, coefficients: tuple[float, ...], n: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from platform import machine, python_version
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from sympy import srepr, symbols
+from sympy import symbols
 
 from gan_sde.simulation.ensemble import make_recipe
 from gan_sde.simulation.observed import observed_variables
@@ -21,6 +22,7 @@ from gan_sde.simulation.statistics import unpack
 from gan_sde.symbolic.distributions import Normal
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.sde import SDE
+from gan_sde.symbolic.shared_trees import TreeDigest
 from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.update import derive_map
 
@@ -89,6 +91,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
     }
 
 
+@cache
 def installed_version(name: str) -> str:
     """Version of a distribution, or that there is none."""
     try:
@@ -160,4 +163,5 @@ def probe(training: Training) -> str:
         data={y: Normal(0, 1)},
     )
     update, _ = derive_map(game, training.algorithm, training.rates)
-    return srepr(update)
+    tree = TreeDigest()
+    return "".join(tree(expression).hex() for expression in update)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from os import cpu_count
+from weakref import WeakKeyDictionary
 
 from gan_sde.kernels.array import array_stepper
 from gan_sde.kernels.cpu import cpu_stepper
@@ -20,9 +21,18 @@ from gan_sde.symbolic.recipe import Recipe
 from gan_sde.symbolic.sde import SDE
 from gan_sde.symbolic.training import Training
 
+_recipes: WeakKeyDictionary[Plan, Recipe] = WeakKeyDictionary()
+
 
 def make_recipe(plan: Plan) -> Recipe:
-    """Recipe of the process and its functionals; coupled runs number the noise of training and SDE alike."""
+    """Recipe of the process and its functionals, derived once a plan."""
+    if plan not in _recipes:
+        _recipes[plan] = _derived_recipe(plan)
+    return _recipes[plan]
+
+
+def _derived_recipe(plan: Plan) -> Recipe:
+    """Coupled runs number the noise of training and SDE alike."""
     augment = plan.observation.functionals.augment
     if isinstance(plan.process, Training):
         return augment(plan.process.recipe())

@@ -9,13 +9,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sympy import Expr, Symbol, srepr
+from sympy import Expr, Symbol
 
 from gan_sde.simulation.expressions import Evaluator, read_expression
 from gan_sde.simulation.functionals import ExitTime, Functionals, RunningMax, TimeAverage, named_items
 from gan_sde.simulation.histograms import Bins
 from gan_sde.simulation.quantiles import CAPACITY
 from gan_sde.symbolic.sde import SDE
+from gan_sde.symbolic.shared_trees import TreeDigest
 from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.validation import finite_array, shown
 
@@ -72,7 +73,7 @@ class Observation:
             return ""
         bins = [(each.names, [edges.tolist() for edges in each.edges]) for each in self.bins]
         kinds = [(type(kind).__name__, *_parts(kind)) for kind in self.functionals.kinds]
-        observables = [(name, srepr(e)) for name, e in self.observables.items()]
+        observables = [(name, TreeDigest()(e).hex()) for name, e in self.observables.items()]
         return repr((observables, bins, self.probabilities.tolist(), list(self.functionals.names), kinds))
 
     @property
@@ -170,4 +171,4 @@ _KINDS = {TimeAverage: "time_average", ExitTime: "exit_time", RunningMax: "runni
 
 
 def _parts(kind: Any) -> tuple[Any, ...]:
-    return tuple(srepr(v) if isinstance(v, Expr) else v for v in vars(kind).values())
+    return tuple(TreeDigest()(v).hex() if isinstance(v, Expr) else v for v in vars(kind).values())

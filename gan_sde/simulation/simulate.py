@@ -76,7 +76,8 @@ def simulate(
         Integration sub-steps an iteration (SDE); default so that the integrator's bias stays well below the SDE's own
         error. Said in ``attrs``.
     integrator
-        ``"weak2"`` (weak order 2) or ``"euler"`` (weak order 1).
+        ``"weak2"`` (weak order 2), ``"euler"`` (weak order 1) or ``"euler-weak"`` (weak order 1 with fair signs for
+        normals: right for means of smooth functions only, since its law is not Gaussian; not with ``couple``).
     couple
         Drive training and SDE by the same noise, where the batch statistics are known functions of normals. Both runs
         must then use the same ``substeps``. Coupled runs are not independent.

@@ -20,6 +20,9 @@ from gan_sde.symbolic.oracle import AbstractOracle, Batch, SymbolicOracle
 
 ORDER = 2
 
+_Derivatives = tuple[list[ImmutableMatrix], dict[tuple[int, int], ImmutableMatrix]]
+"""First derivatives by the parameters, and those second ones that were needed."""
+
 
 @dataclass(frozen=True, eq=False)
 class Jet:
@@ -106,7 +109,7 @@ class JetOracle(AbstractOracle):
 
     def __init__(self, game: Game, symbolic: SymbolicOracle) -> None:
         self._game, self._symbolic = game, symbolic
-        self._derivatives: dict[ImmutableMatrix, tuple[list[ImmutableMatrix], list[list[ImmutableMatrix]]]] = {}
+        self._derivatives: dict[ImmutableMatrix, _Derivatives] = {}
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -170,13 +173,15 @@ class JetOracle(AbstractOracle):
         quadratic = _total((_at(gradients[k], table) * second[k] for k in range(len(second)) if second[k] != 0), zero)
         for k in moving:
             for n in moving:
-                quadratic += _at(hessians[k][n], table) * (first[k] * first[n]) / 2
+                if (k, n) not in hessians:
+                    hessians[k, n] = gradients[k].diff(self._game.parameters[n])
+                quadratic += _at(hessians[k, n], table) * (first[k] * first[n]) / 2
         return Jet((_at(matrix, table), linear.applyfunc(tidy), quadratic.applyfunc(tidy)))
 
-    def _differentiate(self, matrix: ImmutableMatrix) -> tuple[list[ImmutableMatrix], list[list[ImmutableMatrix]]]:
+    def _differentiate(self, matrix: ImmutableMatrix) -> _Derivatives:
         if matrix not in self._derivatives:
             gradients = [matrix.diff(s) for s in self._game.parameters]
-            self._derivatives[matrix] = gradients, [[g.diff(s) for s in self._game.parameters] for g in gradients]
+            self._derivatives[matrix] = gradients, {}  # second derivatives when they are needed
         return self._derivatives[matrix]
 
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, ImmutableMatrix, Symbol, sqrt, zeros
+from sympy import Basic, ImmutableMatrix, Symbol, sqrt, zeros
 
 from gan_sde.symbolic.game import Game
+from gan_sde.symbolic.shared_trees import substitute
 
 
 class AbstractOracle(ABC):
@@ -141,8 +142,8 @@ class SymbolicOracle(AbstractOracle):
         return self._matrices[batch]
 
     def _at(self, matrix: ImmutableMatrix, x: Any) -> ImmutableMatrix:
-        table: Mapping[Symbol, Expr] = {s: e for s, e in zip(self._game.parameters, x, strict=True) if s != e}
-        return matrix.xreplace(dict(table)) if table else matrix
+        table: dict[Basic, Basic] = {s: e for s, e in zip(self._game.parameters, x, strict=True) if s != e}
+        return ImmutableMatrix(*matrix.shape, substitute(matrix, table)) if table else matrix
 
 
 class RatedOracle(AbstractOracle):

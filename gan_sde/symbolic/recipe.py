@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from sympy import Expr, Symbol, srepr
+from sympy import Expr, Symbol
+
+from gan_sde.symbolic.shared_trees import TreeDigest
 
 RATE = Symbol("eta__", positive=True)
 """Learning rate of the present iteration, and its physical duration."""
@@ -98,16 +100,15 @@ class Recipe:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of everything that decides the numbers; equal recipes in different processes agree on it."""
-        digest = hashlib.sha256()
-        digest.update(repr([srepr(s) for s in self.state]).encode())
-        digest.update(repr([srepr(e) for e in self.update]).encode())
-        digest.update(repr(self.bounds).encode())
+        digest, tree = hashlib.sha256(), TreeDigest()
+        digest.update(repr((self.dim, self.bounds)).encode())
+        digest.update(b"".join(tree(e) for e in (*self.state, *self.update)))
         if isinstance(self.draws, GaussianDraws):
             digest.update(repr((self.draws.normals, self.draws.signs)).encode())
         else:
             draws = self.draws
             digest.update(repr((draws.batches, draws.normals, draws.uniforms)).encode())
-            digest.update(repr([srepr(f) for f in draws.features]).encode())
+            digest.update(repr(len(draws.features)).encode() + b"".join(tree(f) for f in draws.features))
             for table in draws.tables:
                 digest.update(repr(table.symbols).encode())
                 digest.update(np.ascontiguousarray(table.values).tobytes())

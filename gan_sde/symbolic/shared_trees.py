@@ -7,9 +7,10 @@ every copy. Those below remember each subtree, and give the same results.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sympy import Add, Basic, Expr, Mul, Symbol, Tuple
+from sympy import Add, Basic, Expr, Float, Mul, Symbol, Tuple, srepr
 from sympy.core.sorting import default_sort_key
 from sympy.simplify.cse_main import Unevaluated, opt_cse
 
@@ -74,6 +75,37 @@ class TreeSize:
         for a in args:
             groups.setdefault(self(a), []).append(a)
         return [a for _, group in sorted(groups.items()) for a in _sorted(group)]
+
+
+class TreeDigest:
+    """Hash of an expression that is the same in every process, from its root and the hashes of its arguments.
+
+    Text of an expression would not do: sympy prints a sum in an order of its own, in which 1/2 and 0.5 come neither
+    before nor after one another, and the order of a set, other in every process, decides. The order in which a sum
+    holds its arguments is the same everywhere. Floats count by value, not by the precision that they carry.
+
+    Examples
+    --------
+    >>> from sympy import symbols
+    >>> x, y = symbols("x y")
+    >>> digest = TreeDigest()
+    >>> digest(x + y) == digest(y + x), digest(x - y) == digest(y - x)
+    (True, False)
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Basic, bytes] = {}
+
+    def __call__(self, e: Basic) -> bytes:
+        """Hash of one expression, 32 bytes."""
+        if e not in self._known:
+            if isinstance(e, Float):
+                parts = [f"Float{tuple(map(int, e._mpf_[:3]))}".encode()]
+            else:
+                head = type(e).__name__ if e.args else srepr(e)
+                parts = [f"{head} {len(e.args)} ".encode(), *(self(a) for a in e.args)]
+            self._known[e] = hashlib.sha256(b"".join(parts)).digest()
+        return self._known[e]
 
 
 def _sorted(group: list[Expr]) -> list[Expr]:

@@ -16,6 +16,7 @@ from gan_sde.symbolic.oracle import Batch
 from gan_sde.symbolic.recipe import RATE, BatchDraws, Recipe
 from gan_sde.symbolic.scheduled import scheduled
 from gan_sde.symbolic.sde import SDE, derive_sde
+from gan_sde.symbolic.shared_trees import substitute, symbols_of
 from gan_sde.symbolic.update import BATCH_SIZE, ETA, Update, derive_map, derive_update, memory_symbols
 
 
@@ -95,7 +96,7 @@ class Training:
     def slots(self) -> tuple[tuple[int, int], ...]:
         """Batch means that an iteration uses, as (batch, function), in the order in which a kernel draws them."""
         update, batches = self.map
-        used = update.free_symbols
+        used = symbols_of(update)
         return tuple((b, k) for b, batch in enumerate(batches) for k, s in enumerate(batch.means) if s in used)
 
     def recipe(self) -> Recipe:
@@ -116,7 +117,7 @@ class Training:
         )
         return Recipe(
             state=self.state,
-            update=tuple(e.xreplace({ETA: RATE}) for e in update),
+            update=tuple(substitute(update, {ETA: RATE})),
             draws=draws,
             bounds=state_bounds(self.game, self.state),
         )

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sympy import Expr, ImmutableMatrix, Integer, Poly, Symbol
+from sympy import Expr, ImmutableMatrix, Integer, Symbol
 
 from gan_sde.symbolic.algorithm import run_step, slots_of
+from gan_sde.symbolic.batch_polynomials import Monomial, batch_polynomials
 from gan_sde.symbolic.field import tidy
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.jet import ETA_JET, Jet, JetOracle
@@ -18,9 +19,6 @@ from gan_sde.symbolic.oracle import AbstractOracle, Batch, RatedOracle, Symbolic
 
 ETA = Symbol("eta", positive=True)
 BATCH_SIZE = Symbol("B", positive=True, integer=True)
-
-Monomial = tuple[tuple[int, int], ...]
-"""Product of batch means, as sorted ``(batch, function)`` pairs with repeats."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,28 +57,6 @@ class Update:
     def mean(self, vector: Sequence[Expr]) -> ImmutableMatrix:
         """Exact expectation over the batches of a vector of polynomials in the batch means, ``d x 1``."""
         return batch_expectation(self.game, self.batches, vector)
-
-
-def batch_polynomials(batches: Sequence[Batch], vector: Sequence[Expr]) -> list[dict[Monomial, Expr]]:
-    """Coefficients of the products of batch means in each entry of a vector."""
-    keys = {s: (b, k) for b, batch in enumerate(batches) for k, s in enumerate(batch.means)}
-    rows: list[dict[Monomial, Expr]] = []
-    for entry in vector:
-        present = sorted(entry.free_symbols & keys.keys(), key=lambda s: keys[s])
-        if not present:
-            rows.append({(): entry})
-            continue
-        poly = Poly(entry, *present)
-        if any(c.free_symbols & keys.keys() for c in poly.coeffs()):
-            raise ValueError("algorithm: expected an update polynomial in the batch means, got another function")
-        where = [keys[s] for s in present]
-        rows.append(
-            {
-                tuple(sorted(key for key, n in zip(where, powers, strict=True) for _ in range(n))): c
-                for powers, c in poly.terms()
-            }
-        )
-    return rows
 
 
 def batch_moment(game: Game, monomial: Monomial) -> Expr:

@@ -13,9 +13,7 @@ from figures.papers.coupled_sdes.algorithm_orders import (
     exact_order,
     order_check,
     orders,
-    run,
 )
-from figures.registry import Settings
 
 
 def test_every_algorithm_with_an_affine_step_is_in_the_table():
@@ -41,8 +39,3 @@ def test_noise_of_another_algorithm_fails():
     assert not order_check("", 2, exact_order(case, plain)).passed
     scaled = replace(plain, diffusion=2 * plain.diffusion)
     assert order_check("", 2, exact_order(case, scaled)).passed
-
-
-@pytest.mark.slow
-def test_claim():
-    assert all(row.passed for row in run(Settings()).checks)

@@ -120,7 +120,7 @@ def test_large_dimension(game):
         np.testing.assert_allclose(state, expected, rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.parametrize("batch_size", [3, np.inf])
+@pytest.mark.parametrize("batch_size", [3, 16, np.inf])
 def test_bits_do_not_depend_on_the_calls(game, batch_size):
     """Columns split into calls of any width, and calls on two threads."""
     algorithm = gs.algorithms.get("linear-family", alpha=1.0, beta=0.3, gamma=0.2)
@@ -133,7 +133,7 @@ def test_bits_do_not_depend_on_the_calls(game, batch_size):
         assert all(np.array_equal(task.result()[0], expected) for task in tasks)
 
 
-@pytest.mark.parametrize("batch_size", [3, np.inf])
+@pytest.mark.parametrize("batch_size", [3, 16, np.inf])
 def test_bits_do_not_depend_on_where_a_run_is_cut(game, batch_size):
     stepper = ArrayStepper(gs.Training(game, gs.algorithms.get("crossing-the-curl")), batch_size, 5, 0)
     start = np.ascontiguousarray((np.array(game.x0) + 0.2 * np.random.default_rng(3).normal(size=(9, game.dim))).T)
@@ -148,8 +148,10 @@ def test_bits_do_not_depend_on_where_a_run_is_cut(game, batch_size):
 def test_samples_are_drawn_in_parts_where_they_would_not_fit(game, monkeypatch):
     algorithm = gs.algorithms.get("crossing-the-curl")
     expected, _ = run(game, algorithm, n=100)
+    moments, _ = run(game, algorithm, n=100, batch_size=16)
     monkeypatch.setattr("gan_sde.kernels.array_player.SAMPLE_MEMORY", 100)
     assert np.array_equal(run(game, algorithm, n=100)[0], expected)
+    assert np.array_equal(run(game, algorithm, n=100, batch_size=16)[0], moments)
 
 
 @pytest.mark.parametrize("batch_size", [3, np.inf])

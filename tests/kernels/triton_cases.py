@@ -15,10 +15,11 @@ import sympy
 from sympy import Piecewise, Rational, log, sqrt, symbols
 
 from gan_sde.symbolic.recipe import RATE, SUBSTEP, GaussianDraws, Recipe
-from tests.kernels.recipes import LQ_START, lq_sde, lq_training, mixed_training, sde_with_signs
+from tests.kernels.recipes import LQ_START, he2, lq_sde, lq_training, means_only, mixed_training, sde_with_signs
 
 SEED = 0xFEDCBA9876543210
 X, Y = symbols("x y")
+U, V, W = symbols("u v w")
 POINTS = np.concatenate([-np.geomspace(1e-9, 30, 40), [0.0], np.geomspace(1e-9, 18, 39)])
 
 
@@ -89,6 +90,11 @@ def losses():
     return Recipe((X, Y), (X + RATE * (saturating + n * sqrt(RATE)), kinked), GaussianDraws(normals))
 
 
+def products(features):
+    """Batch means of products of normals, as the next state."""
+    return means_only(features, sorted(set().union(*(f.free_symbols for f in features)), key=str))
+
+
 def function_of(expression):
     return Recipe((X,), (expression,), GaussianDraws(()))
 
@@ -117,6 +123,10 @@ CASES = {
     "statistics-of-1": Case(lq_training, columns(LQ_START), {"batch_size": 1, "statistics": "always"}),
     "statistics-of-2": Case(lq_training, columns(LQ_START), {"batch_size": 2, "statistics": "always"}),
     "coupled": Case(lq_training, columns(LQ_START), {"batch_size": 16, "couple": 5}),
+    "scatter": Case(partial(products, [U * V, V * W, U, he2(W)]), columns((0.0,) * 4), {"batch_size": 16}),
+    "scatter-coupled": Case(
+        partial(products, [U * V, U * W, he2(U)]), columns((0.0,) * 3), {"batch_size": 16, "couple": 3}
+    ),
     "pairs-odd": Case(lq_training, columns(LQ_START), {"batch_size": 7, "statistics": "never"}),
     "training-limit": Case(lq_training, columns(LQ_START), {"batch_size": math.inf}),
     "mixed": Case(mixed_training, columns((0.3, 0.2)), {"batch_size": 5}),

@@ -12,15 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from sympy import ImmutableMatrix
 
 import analysis
 import gan_sde as gs
 from figures.papers.coupled_sdes.weak_errors import SAMPLES
-from figures.registry import Check, Outcome, Settings, claim
-from figures.style import PALETTE, letter, new_figure, style
+from figures.registry import Check
 from gan_sde.algorithms import Fixed
 
 LRS = tuple(2.0**-k for k in range(8, 13))
@@ -48,10 +45,10 @@ class Case:
     label: str
     rates: Mapping[str, float] = field(default_factory=dict)
 
-    def training(self) -> gs.Training:
-        """The algorithm on the quadratic game of three samples."""
-        game = gs.games.get("quadratic", samples=SAMPLES)
-        return gs.Training(game, gs.algorithms.get(self.name, **self.options), self.rates)
+    def training(self, game: gs.Game | None = None) -> gs.Training:
+        """The algorithm on a game; without one, on the quadratic game of three samples."""
+        played = gs.games.get("quadratic", samples=SAMPLES) if game is None else game
+        return gs.Training(played, gs.algorithms.get(self.name, **self.options), self.rates)
 
 
 UNEQUAL = {"discriminator": 1.0, "generator": 2.5}
@@ -90,24 +87,6 @@ CASES = (
 )
 CROSS_NOISE = CASES[0]
 """The case whose noise is also made independent between the players, which is wrong for one batch."""
-
-
-@claim(
-    "weak-order-algorithms",
-    title="The SDE derived from an algorithm's own text has the weak order that was asked for, 1 or 2, for every "
-    "algorithm",
-    source="Li, Tai & E, arXiv 1511.06251; Cao & Guo, arXiv 2006.02047; expansions derived here",
-)
-def run(settings: Settings) -> Outcome:
-    """Measure the orders of all algorithms, and those of SDEs that are wrong on purpose."""
-    rows = {case.label: orders(case) for case in CASES}
-    crossless = exact_order(CROSS_NOISE, CROSS_NOISE.training().sde(2), independent_players=True)
-    checks = [order_check(label, order, row[f"order {order}"]) for label, row in rows.items() for order in (1, 2)]
-    checks += [
-        control_check("b1 with the wrong sign", [row["wrong sign"] for row in rows.values()]),
-        control_check("one batch, no covariance between the players", [crossless]),
-    ]
-    return Outcome(draw(rows), tuple(checks), caption(len(rows)))
 
 
 # -------------------------------------------------------------------- measured
@@ -158,69 +137,3 @@ def control_check(what: str, found: Sequence[analysis.WeakOrder]) -> Check:
         f"control: {what}, {len(values)} order-2 SDEs", f"all 1 ± {MARGIN:g} (not 2)",
         f"{min(values):.4f} to {max(values):.4f}" if len(values) > 1 else f"{values[0]:.4f}", None, passed,
     )  # fmt: skip
-
-
-# -------------------------------------------------------------------- figure
-
-
-COLOURS = {"order 1": PALETTE["blue"], "order 2": PALETTE["vermilion"], "wrong sign": PALETTE["black"]}
-MARKERS = {"order 1": "o", "order 2": "D", "wrong sign": "x"}
-NAMES = {"order 1": "order-1 SDE", "order 2": "order-2 SDE", "wrong sign": "control: b1 with the wrong sign"}
-
-
-def draw(rows: Mapping[str, Mapping[str, analysis.WeakOrder]]) -> Figure:
-    """Errors of all SDEs against the learning rate, and their orders."""
-    figure, axes = new_figure(1, 2, width=12.5, height=7.2, width_ratios=[1, 1.25])
-    with style():
-        _errors(axes[0, 0], rows)
-        _orders(axes[0, 1], rows)
-    letter(axes)
-    return figure
-
-
-def _errors(axes: Axes, rows: Mapping[str, Mapping[str, analysis.WeakOrder]]) -> None:
-    for kind, colour in COLOURS.items():
-        for row in rows.values():
-            axes.plot(row[kind].lrs, row[kind].norms, "-", color=colour, lw=0.9, alpha=0.6)
-        axes.plot([], [], MARKERS[kind], color=colour, label=NAMES[kind])
-    low, high = LRS[-1], LRS[0]
-    for power, level in ((1, 0.02), (2, 0.0004)):
-        axes.plot([low, high], [level * (low / high) ** power, level], ":", color=PALETTE["grey"], lw=2)
-        axes.text(high * 1.05, level, f"slope {power}", fontsize=8.5, color=PALETTE["grey"], va="center")
-    axes.set(xscale="log", yscale="log", xlim=(low / 1.15, high * 1.9))
-    axes.set_xticks(LRS, [rf"$2^{{{np.log2(lr):.0f}}}$" for lr in LRS])
-    axes.minorticks_off()
-    axes.set(xlabel="learning rate lr", ylabel="largest error of 1st and 2nd moments, t = 1", title="Weak errors")
-    axes.legend(loc="lower right")
-
-
-def _orders(axes: Axes, rows: Mapping[str, Mapping[str, analysis.WeakOrder]]) -> None:
-    for power in (1, 2):
-        axes.axvspan(power - MARGIN, power + MARGIN, color="#e9eef2", zorder=0)
-        axes.axvline(power, color=PALETTE["grey"], lw=0.8)
-    for height, row in enumerate(rows.values()):
-        for kind, colour in COLOURS.items():
-            found = row[kind]
-            bars = np.abs(np.array(found.interval) - found.value)[:, None]
-            shift = 0.22 if kind == "wrong sign" else 0
-            axes.errorbar(
-                [found.value], [height + shift], xerr=bars, fmt=MARKERS[kind], color=colour, markersize=4.5,
-                label=NAMES[kind] if height == 0 else None,
-            )  # fmt: skip
-    axes.set_yticks(range(len(rows)), list(rows), fontsize=8)
-    axes.set(xlim=(0.7, 2.3), xticks=(1, 2), xlabel="weak order, 95 % interval", title="Measured orders")
-    axes.invert_yaxis()
-    axes.grid(False, axis="y")
-
-
-def caption(number: int) -> str:
-    """What is drawn and what decides."""
-    return (
-        f"{number} algorithms on the finite sum of three quadratic payoffs (multiplicative and additive noise), batch "
-        f"size {BATCH_SIZE}, from {START}: largest absolute difference of all first and second moments at time 1 "
-        "between the algorithm and the SDE derived from it, with its noise exact in the batch size. Both sides are "
-        "exact: powers of a matrix and the exponential of another; nothing is sampled, and the intervals reflect "
-        f"curvature over lr = 2^-12 ... 2^-8 only. Verdict: the whole interval within {MARGIN} of the order. Where an "
-        "algorithm carries memory the SDE is that of its slow part, started where the eliminated memory says. "
-        "Crosses: the order-2 SDE with its correction b1 turned round, which must fall back to order 1, and does."
-    )
