@@ -44,7 +44,7 @@ def run() -> list[Rate]:
         measure("residual rows, joint stage on 80 %", lambda: ours(65_000, **joint), 65_000),
         measure("rows in two stages", lambda: ours(520_000), 520_000),
         measure("rows in two stages, samples reused", lambda: ours(64_000, reuse="all", minibatch=64), 64_000),
-        measure("residual rows, plain numpy loop", lambda: loop(6400), 6400),
+        measure("residual rows, plain numpy loop", lambda: loop(64_000), 64_000),
     ]  # fmt: skip
     show("Staged LQ-GAN, N = 64, one sample a step", rates, "samples/core-s")
     return rates

@@ -27,14 +27,14 @@ from gan_sde.kernels.stepper import (
     check_options,
     quiet_recipe,
 )
-from gan_sde.kernels.vectors import aligned, prefer_widest_vectors
+from gan_sde.kernels.vectors import INLINED, prefer_widest_vectors, scratch
 from gan_sde.symbolic.recipe import Recipe
 
 LANES = {np.dtype(np.float64): 128, np.dtype(np.float32): 256}
 LITERALS = {np.dtype(np.float64): "{}", np.dtype(np.float32): "real({})"}
 
 
-@numba.njit(forceinline=True, fastmath=normals.CONTRACT)
+@numba.njit(fastmath=normals.CONTRACT, **INLINED)
 def _cube(x):
     return x * x * x
 
@@ -174,7 +174,7 @@ def compile_kernel(source: str, dtype: np.dtype):
         "philox": philox.philox,
         "cube": _cube,
         "prefer_widest_vectors": prefer_widest_vectors,
-        "aligned": aligned,
+        "scratch": scratch,
         "panel_product": panel_product,
         **_LANE_NAMES[dtype],
     }

@@ -14,8 +14,9 @@ import numba
 import numpy as np
 
 from gan_sde.kernels.normals import CONTRACT
+from gan_sde.kernels.vectors import INLINED, bits_of, number_of
 
-_inline = numba.njit(forceinline=True, fastmath=CONTRACT)
+_inline = numba.njit(fastmath=CONTRACT, **INLINED)
 
 INVERSE_LN2 = 1.4426950408889634
 LN2_HIGH = 6.93145751953125e-1
@@ -47,7 +48,7 @@ def exp(x):
     p = p * r + 0.5
     p = p * (r * r) + (r + 1.0)
     # 2^(n-1) is a normal number also where 2^n is not.
-    power = np.int64((np.float64(shifted).view(np.int64) + np.int64(1022)) << np.int64(52)).view(np.float64)
+    power = number_of((bits_of(shifted) + np.int64(1022)) << np.int64(52))
     result = (p * power) * 2.0
     result = 0.0 if x < EXP_UNDERFLOW else result
     result = math.inf if x > EXP_OVERFLOW else result
@@ -58,9 +59,9 @@ def exp(x):
 def log(x):
     """Natural logarithm, by ``2 artanh((m - 1) / (m + 1))`` of the mantissa."""
     tiny = x < SMALLEST_NORMAL
-    bits = np.float64(x * 18014398509481984.0 if tiny else x).view(np.int64)
+    bits = bits_of(np.float64(x * 18014398509481984.0 if tiny else x))
     exponent = (bits - np.int64(0x3FE8000000000000)) >> np.int64(52)
-    mantissa = np.int64(bits - (exponent << np.int64(52))).view(np.float64)
+    mantissa = number_of(bits - (exponent << np.int64(52)))
     n = np.float64(exponent) - (54.0 if tiny else 0.0)
     s = (mantissa - 1.0) / (mantissa + 1.0)
     z = s * s
@@ -166,17 +167,17 @@ def power(a, b):
 @_inline
 def size_bits_64(x):
     """Bits of a float64 that is no less than 0, or NaN, as an integer: larger for a larger number, largest for NaN."""
-    return np.float64(x).view(np.uint64)
+    return np.uint64(bits_of(np.float64(x)))
 
 
 @_inline
 def size_bits_32(x):
     """Bits of a float32 that is no less than 0, or NaN, as an integer."""
-    return np.float32(x).view(np.uint32)
+    return np.uint32(bits_of(np.float32(x)))
 
 
 def _library(function):
-    @numba.njit(forceinline=True)
+    @numba.njit(**INLINED)
     def call(x):
         return function(x)
 
@@ -184,14 +185,14 @@ def _library(function):
 
 
 def _rounded_to_32(function):
-    @numba.njit(forceinline=True)
+    @numba.njit(**INLINED)
     def call(x):
         return np.float32(function(np.float64(x)))
 
     return call
 
 
-@numba.njit(forceinline=True)
+@numba.njit(**INLINED)
 def _power_32(a, b):
     return np.float32(np.float64(a) ** np.float64(b))
 

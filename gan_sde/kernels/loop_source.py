@@ -75,8 +75,8 @@ class LoopedUpdate:
         """Lines at the start of the kernel."""
         lanes, count, edge = self._body.lanes, len(self._rows), self._layers * self._size
         return [
-            f"    Y = aligned(np.empty(({self._blocks * tile().rows + 1}, {lanes}), real))",
-            f"    matrix = aligned(np.zeros({self._size + 16}, real))",
+            f"    Y = scratch({self._blocks * tile().rows}, {lanes}, real)",
+            f"    matrix = scratch(1, {self._size}, real)",
             f"    terms = places[:{count}]",
             f"    products = places[{count}:]",
             f"    edges = numbers[{edge}:]",
@@ -106,7 +106,7 @@ class LoopedUpdate:
             if layers:
                 body.line(f"for e in range({self._size}):")
                 with body.indented():
-                    body.line(f"matrix[e] = {' + '.join(layers)}")
+                    body.line(f"matrix[0, e] = {' + '.join(layers)}")
 
     def write_update(self, scaled: list[str]) -> None:
         """The new state in place; ``scaled`` names random rows that have to be divided by the batch size."""

@@ -12,6 +12,8 @@ import math
 import numba
 import numpy as np
 
+from gan_sde.kernels.vectors import INLINED, bits_of, number_of
+
 CONTRACT = {"contract"}
 """The only liberty that kernels take with floating point: fused multiply-add. NaN and infinity stay visible."""
 
@@ -40,13 +42,13 @@ def uniforms(u, dtype=np.float64):
     return (u.astype(np.float64) + 0.5) * ULP_32
 
 
-@numba.njit(forceinline=True, fastmath=CONTRACT)
+@numba.njit(fastmath=CONTRACT, **INLINED)
 def _log_unit_64(x):
     """Natural logarithm of a normal number in (0, 1], by ``2 artanh((m - 1) / (m + 1))``."""
-    bits = np.float64(x).view(np.int64)
+    bits = bits_of(x)
     # 2^52 times the exponent, left in place: a conversion costs no more for it, and two shifts are saved
     exponent = (bits - np.int64(0x3FE8000000000000)) & np.int64(-0x10000000000000)
-    mantissa = np.int64(bits - exponent).view(np.float64)
+    mantissa = number_of(bits - exponent)
     s = (mantissa - 1.0) / (mantissa + 1.0)
     z = s * s
     p = 2 / 21
@@ -62,11 +64,12 @@ def _log_unit_64(x):
     return np.float64(exponent) * (0.6931471805599453 * 2.0**-52) + (p * z * s + (s + s))
 
 
-@numba.njit(forceinline=True, fastmath=CONTRACT)
+@numba.njit(fastmath=CONTRACT, **INLINED)
 def normal_pair_64(u, v):
     """Two standard normals from two words of 32 bits held in uint64; sine and cosine after Cephes."""
     x = np.float64(np.int64(u)) * 2.3283064365386963e-10 + 1.1641532182693481e-10
-    radius = math.sqrt(max(-2.0 * _log_unit_64(x), 0.0))
+    square = -2.0 * _log_unit_64(x)
+    radius = math.sqrt(square if square > 0.0 else 0.0)
     word = np.int64(v)
     quadrant = (word + 0x20000000) >> 30
     x = np.float64(word - (quadrant << 30)) * 1.4629180792671596e-09
@@ -98,12 +101,12 @@ _i = np.int32
 _u = np.uint32
 
 
-@numba.njit(forceinline=True, fastmath=CONTRACT)
+@numba.njit(fastmath=CONTRACT, **INLINED)
 def _log_unit_32(x):
     """Natural logarithm of a normal float32 in (0, 1], after Cephes ``logf``."""
-    bits = _f(x).view(np.int32)
+    bits = bits_of(x)
     exponent = _i(_i(bits - _i(0x3F400000)) & _i(-0x800000))
-    t = _i(bits - exponent).view(np.float32) - _f(1.0)
+    t = number_of(_i(bits - exponent)) - _f(1.0)
     p = _f(7.0376836292e-2)
     p = p * t - _f(1.1514610310e-1)
     p = p * t + _f(1.1676998740e-1)
@@ -116,7 +119,7 @@ def _log_unit_32(x):
     return p * t * t * t + (t - _f(0.5) * t * t) + _f(exponent) * _f(0.69314718 * 2.0**-23)
 
 
-@numba.njit(forceinline=True, fastmath=CONTRACT)
+@numba.njit(fastmath=CONTRACT, **INLINED)
 def normal_pair_32(u, v):
     """Two standard normals in float32 from two words of 32 bits; sine and cosine after Cephes.
 
@@ -124,7 +127,8 @@ def normal_pair_32(u, v):
     then works on vectors twice as long as one over words in uint64.
     """
     x = _f(_u(u)) * _f(2.3283064365386963e-10) + _f(1.1641532e-10)
-    radius = math.sqrt(max(_f(-2.0) * _log_unit_32(x), _f(0.0)))
+    square = _f(-2.0) * _log_unit_32(x)
+    radius = math.sqrt(square if square > _f(0.0) else _f(0.0))
     word = _u(v)
     quadrant = _u(_u(word + _u(0x20000000)) >> _u(30))
     x = _f(_i(_u(word - _u(quadrant << _u(30))))) * _f(1.4629180792671596e-9)
@@ -145,25 +149,25 @@ def normal_pair_32(u, v):
     return radius * even, radius * odd
 
 
-@numba.njit(forceinline=True, fastmath=CONTRACT)
+@numba.njit(fastmath=CONTRACT, **INLINED)
 def uniform_64(u):
     """Uniform on (0, 1) from a word."""
     return np.float64(np.int64(u)) * 2.3283064365386963e-10 + 1.1641532182693481e-10
 
 
-@numba.njit(forceinline=True, fastmath=CONTRACT)
+@numba.njit(fastmath=CONTRACT, **INLINED)
 def uniform_32(u):
     """Uniform on (0, 1) in float32 from the upper 23 bits of a word: the lower nine would round up to 1."""
     return _f(np.int64(u) >> 9) * _f(2.0**-23) + _f(2.0**-24)
 
 
-@numba.njit(forceinline=True, fastmath=CONTRACT)
+@numba.njit(fastmath=CONTRACT, **INLINED)
 def fair_sign_64(u, bit):
     """1 if the bit of the word is set, else -1."""
     return 1.0 if (u >> np.uint64(bit)) & np.uint64(1) else -1.0
 
 
-@numba.njit(forceinline=True, fastmath=CONTRACT)
+@numba.njit(fastmath=CONTRACT, **INLINED)
 def fair_sign_32(u, bit):
     """Float32 1 if the bit of the word is set, else -1."""
     return _f(1.0) if (u >> np.uint64(bit)) & np.uint64(1) else _f(-1.0)

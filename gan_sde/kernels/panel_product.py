@@ -53,7 +53,7 @@ def panel_product(typing_context, out, matrix, lanes, rows):
     out
         ``(blocks * tile().rows, L)``; L is a multiple of the lanes of a tile.
     matrix
-        Flat, in the order of `packed`.
+        Of any shape, in the order of `packed`.
     lanes
         ``(any, L or more)``, of the same type. Rows that are not a power of two apart keep out of each other's way in
         the cache.
@@ -63,7 +63,7 @@ def panel_product(typing_context, out, matrix, lanes, rows):
     kinds = (out, matrix, lanes, rows)
     if not all(isinstance(kind, numba.types.Array) and kind.layout == "C" for kind in kinds):
         return None
-    if not out.dtype == matrix.dtype == lanes.dtype or (out.ndim, matrix.ndim, lanes.ndim, rows.ndim) != (2, 1, 2, 1):
+    if not out.dtype == matrix.dtype == lanes.dtype or (out.ndim, lanes.ndim, rows.ndim) != (2, 2, 1):
         return None
     return numba.void(*kinds), _generate
 

@@ -1,13 +1,19 @@
-"""What a kernel asks of LLVM and of its scratch memory, so that its loops run on the widest vectors."""
+"""What a kernel asks of LLVM and of its scratch memory, so that its loops run on the widest vectors.
+
+All of it is built as instructions: numba's own ways to an array or to the bits of a number are functions that it would
+have to compile first, half a second a kernel.
+"""
 
 from __future__ import annotations
 
 import numba
-from llvmlite import ir
-from numba.core.imputils import impl_ret_borrowed
+from numba.core.imputils import impl_ret_new_ref
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 LINE_BYTES = 64
+INLINED = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Options of functions that only kernels call."""
 
 
 @intrinsic
@@ -24,21 +30,53 @@ def prefer_widest_vectors(typing_context):
 
 
 @intrinsic
-def aligned(typing_context, array):
-    """Let a new array begin at a cache line; its last 64 bytes, best a spare row, are lost.
+def scratch(typing_context, rows, lanes, kind):
+    """Array ``(rows, lanes)`` of unknown content that begins at a cache line.
 
     A vector of 64 bytes that is not aligned takes two lines, and its loads and stores twice the time.
     """
-    if not isinstance(array, numba.types.Array) or array.layout != "C":
+    if not isinstance(kind, numba.types.NumberClass):
         return None
+    array_type = numba.types.Array(kind.dtype, 2, "C")
 
     def generate(context, builder, signature, arguments):
-        (kind,) = signature.args
-        moved = context.make_array(kind)(context, builder, arguments[0])
-        word = ir.IntType(64)
-        address = builder.add(builder.ptrtoint(moved.data, word), ir.Constant(word, LINE_BYTES - 1))
-        address = builder.and_(address, ir.Constant(word, -LINE_BYTES))
-        moved.data = builder.inttoptr(address, moved.data.type)
-        return impl_ret_borrowed(context, builder, kind, moved._getvalue())
+        height, width = arguments[:2]
+        element = context.get_data_type(array_type.dtype)
+        size = context.get_constant(numba.types.intp, context.get_abi_sizeof(element))
+        pitch = builder.mul(width, size)
+        owner = context.nrt.meminfo_alloc_aligned(builder, builder.mul(height, pitch), LINE_BYTES)
+        array = context.make_array(array_type)(context, builder)
+        populate_array(
+            array,
+            data=builder.bitcast(context.nrt.meminfo_data(builder, owner), element.as_pointer()),
+            shape=(height, width),
+            strides=(pitch, size),
+            itemsize=size,
+            meminfo=owner,
+        )
+        return impl_ret_new_ref(context, builder, array_type, array._getvalue())
 
-    return array(array), generate
+    return array_type(numba.types.intp, numba.types.intp, kind), generate
+
+
+@intrinsic
+def bits_of(typing_context, x):
+    """Bits of a number as a signed integer of its width."""
+    return _reinterpreted(x, {numba.float64: numba.int64, numba.float32: numba.int32})
+
+
+@intrinsic
+def number_of(typing_context, bits):
+    """Number that a signed integer has the bits of."""
+    return _reinterpreted(bits, {numba.int64: numba.float64, numba.int32: numba.float32})
+
+
+def _reinterpreted(kind, others):
+    if kind not in others:
+        return None
+    other = others[kind]
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], context.get_value_type(other))
+
+    return other(kind), generate
