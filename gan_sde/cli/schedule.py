@@ -247,10 +247,15 @@ def _exact(basis: Basis, lr: Any, values: dict[str, Any]) -> str:
 
 
 def _verdict(trial: _Trial) -> str:
-    both = np.isfinite(trial.constant) & np.isfinite(trial.schedule)
-    if both.sum() < 2 or not trial.constant[both].mean() > 0:
-        return "ratio: not measurable, too few trajectories stayed finite under both"
-    ratio, half = _ratio(trial.schedule[both], trial.constant[both])
+    lost = [int((~np.isfinite(errors)).sum()) for errors in (trial.schedule, trial.constant)]
+    if any(lost):
+        # a mean over the survivors would flatter whichever loses more
+        return f"no ratio: {lost[0]:,} trajectories diverged under the schedule, {lost[1]:,} at the constant rate"
+    if len(trial.constant) < 2:
+        return "no ratio: expected at least two trajectories"
+    if not trial.constant.mean() > 0:
+        return "no ratio: the constant rate ends at the equilibrium exactly"
+    ratio, half = _ratio(trial.schedule, trial.constant)
     if max(half, abs(ratio - 1)) < 1e-9:
         return "ratio 1: the schedule is the constant rate"
     word = "better than" if ratio + half < 1 else "worse than" if ratio - half > 1 else "not distinguishable from"
@@ -293,10 +298,17 @@ def _json(
         document["quartiles"] = {name: q.tolist() for name, q in each.items()}
     if trial is not None:
         document["final_squared_distance"] = {
-            name: {"mean": float(np.nanmean(e)), "diverged": int(np.isnan(e).sum())}
+            name: {"mean": _mean_of_finite(e), "diverged": int(np.isnan(e).sum())}
             for name, e in (("constant", trial.constant), ("schedule", trial.schedule))
         }
-    return json.dumps(document) + "\n"
+    if document["batch_size"] == float("inf"):
+        document["batch_size"] = "inf"
+    return json.dumps(document, allow_nan=False) + "\n"
+
+
+def _mean_of_finite(errors: np.ndarray) -> float | None:
+    kept = errors[np.isfinite(errors)]
+    return float(kept.mean()) if len(kept) else None
 
 
 def _of_whom(found: Proposal) -> str:

@@ -149,7 +149,7 @@ def _constant(basis: Basis, lr: Any, steps: int, x0: np.ndarray, options: dict[s
 
 
 def _stable(basis: Basis, lr: Any, steps: int, x0: np.ndarray, options: dict[str, Any]) -> Proposal:
-    share = float(options.get("fraction", FRACTION))
+    share = _number("fraction", options.get("fraction", FRACTION))
     if not 0 < share <= 1:
         raise ValueError(f"fraction: expected a number in (0, 1], got {share:g}")
     rates = schedules.constant(share * basis.needed_limit, steps)
@@ -172,7 +172,8 @@ def _two_time_scale(basis: Basis, lr: Any, steps: int, x0: np.ndarray, options: 
     fast = options.pop("fast", players[0])
     if fast not in players:
         raise ValueError(f"fast: expected one of {', '.join(players)}, got {fast!r}")
-    quick, slow = float(options.pop("exponent", 0.6)), float(options.pop("slow_exponent", 0.9))
+    quick = _number("exponent", options.pop("exponent", 0.6))
+    slow = _number("slow_exponent", options.pop("slow_exponent", 0.9))
     offset, why = _offset(basis, lr, options)
     exponents = {player: quick if player == fast else slow for player in players}
     first = lr if isinstance(lr, Mapping) else dict.fromkeys(players, float(lr))
@@ -227,13 +228,14 @@ def _adaptive(name: str, basis: Basis, lr: Any, steps: int, options: Mapping[str
 def _offset(basis: Basis, lr: Any, options: dict[str, Any]) -> tuple[float, str]:
     """Iterations after which 1/k sets in, ``1 / (c lr)`` with the contraction c, and where they come from."""
     if "offset" in options:
-        return float(options["offset"]), "offset as given"
+        return _number("offset", options["offset"]), "offset as given"
     if basis.near is None:
         raise ValueError(f"--rule-options: expected offset=NUMBER, since none could be derived ({basis.reason})")
     rate = max(lr.values()) if isinstance(lr, Mapping) else float(lr)
     time = basis.time_constant(rate)
     if not np.isfinite(time):
-        raise ValueError(f"--lr: expected a stable rate, got {rate:g}")
+        why = f": below {basis.limit:g}" if basis.limit else f" ({basis.reason or 'none is stable here'})"
+        raise ValueError(f"--lr: expected a stable rate{why}, got {rate:g}")
     return 2 * time, "offset: twice the iterations in which the mean squared error falls by e at lr (1 / (c lr))"
 
 
@@ -245,3 +247,11 @@ def _plain(error: Exception) -> str:
     """What was expected, without the argument's name and what came."""
     text = " ".join(str(error).split()).partition(", got")[0]
     return re.sub(r"^\w+: ", "", text)
+
+
+def _number(name: str, value: Any) -> float:
+    """A numeric option of a rule."""
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"--rule-options: expected a number for {name}, got {value!r}") from error

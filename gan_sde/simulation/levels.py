@@ -128,6 +128,9 @@ class Sampler:
         sound = state[:, ~np.isnan(state).any(axis=0)]
         fine = plan.observation.evaluate(sound[:seen])
         coarse = plan.observation.evaluate(sound[len(start) : len(start) + seen]) if self.pairs else np.zeros_like(fine)
+        for name, values in zip(plan.observation.observables, fine + coarse, strict=True):
+            if np.isnan(values).any():
+                raise ValueError(f"observe[{name}]: expected an expression that is defined along all paths, got NaN")
         observables = Observables.empty(1, 3 * self._width)
         observables.record(0, np.concatenate([fine - coarse, fine, coarse]))
         return Part.of_block(first, Result(None, None, None, diverged, observables=observables))

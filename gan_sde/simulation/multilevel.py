@@ -150,7 +150,7 @@ def multilevel(
     plan = _plan(process, lr, steps, observe, x0, batch_size, seed, integrator, backend)
     limits = _limits(tuple(plan.observation.observables), tolerance, budget)
     if coarsest is not None:
-        check_integer("coarsest", coarsest, 1, 2**32 - 1)
+        check_integer("coarsest", coarsest, 1, 2**DEEPEST)
     hierarchy = _Hierarchy.found(plan, coarsest, limits)
     if budget is None:
         reached = hierarchy.reach(limits)

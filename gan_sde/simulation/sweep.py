@@ -24,6 +24,12 @@ from gan_sde.symbolic.validation import check_flag
 
 SWEPT = ("lr", "batch_size", "seed")
 """Options of `simulate` that may be swept; any other name is a constant of the game or an argument of ``process``."""
+TAKEN = frozenset(
+    "step time trajectory param param_ n diverged mean mean_se second_moment second_moment_se final path quantile "
+    "quantiles quantile_rank_error observable observable_ observable_mean observable_se observable_cov functional "
+    "functional_value functional_mean functional_se functional_n".split()
+)
+"""Names of what `simulate` returns, which no dimension can have; besides those that begin like a histogram's."""
 
 
 def sweep(
@@ -81,7 +87,13 @@ def sweep(
     if "record" not in options:
         options["record"] = ("moments",)
     began = perf_counter()
+    if store is not None and not Path(store).parent.is_dir():
+        raise ValueError(f"store: expected a path in an existing folder, got {str(store)!r}")
     plans = [_plan(process, point, options) for point in points]
+    if other := next((plan for plan in plans if plan.recorded != plans[0].recorded), None):
+        raise ValueError(
+            f"process: expected the same parameters at every point, got {plans[0].recorded} and {other.recorded}"
+        )
     with runner(scheduler) as run:
         stores = _stores(store, plans, resume)
         data: list[xr.Dataset | None] = [s.dataset() if s is not None and s.finished else None for s in stores]
@@ -101,6 +113,8 @@ def _points(over: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:
     if not isinstance(over, Mapping) or not over:
         raise ValueError(f"over: expected values by name, such as {{'lr': [0.01, 0.1]}}, got {over!r}")
     for name, values in over.items():
+        if name in TAKEN or str(name).startswith(("bin_", "lower_", "histogram_")):
+            raise ValueError(f"over[{name}]: expected a name that no result has, got {name!r}")
         if not isinstance(name, str) or np.ndim(values) != 1 or len(values) == 0:
             raise ValueError(f"over[{name}]: expected a sequence of numbers, got {values!r}")
     return [dict(zip(over, values, strict=True)) for values in product(*over.values())]

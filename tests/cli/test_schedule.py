@@ -139,3 +139,34 @@ def test_adaptive_rates_by_iteration():
     median, quartiles = _by_iteration(run, ("p", "q"))
     assert median.tolist() == [0.4, 0.4, 0.4, 0.2, 0.2]
     np.testing.assert_allclose(quartiles, [[0.4, 0.4, 0.4, 0.15, 0.15], [0.4, 0.4, 0.4, 0.3, 0.3]])
+
+
+def test_no_ratio_over_survivors(capsys):
+    """Where trainings diverge, the mean of the others says nothing about which schedule is better."""
+    argv = ["schedule", "quadratic", "--rule", "constant", "--steps", "200", "--trajectories", "20", "--lr", "40"]
+    out, _ = run(argv, capsys)
+    assert "no ratio: 20 trajectories diverged under the schedule, 20 at the constant rate" in out
+    assert "better" not in out
+    found = json.loads(run([*argv, "--format", "json"], capsys)[0], parse_constant=pytest.fail)
+    assert found["final_squared_distance"]["schedule"] == {"mean": None, "diverged": 20}
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--x0", "omega=0", "theta=0", "--batch-size", "inf"], "the constant rate ends at the equilibrium exactly"),
+        (["--trajectories", "1"], "expected at least two trajectories"),
+    ],
+)
+def test_no_ratio_says_why(argv, words, capsys):
+    out, _ = run(["schedule", "quadratic", "--steps", "10", "--trajectories", "20", *argv], capsys)
+    assert f"no ratio: {words}" in out
+    json.loads(
+        run(["schedule", "quadratic", "--steps", "10", "--trajectories", "20", *argv, "--format", "json"], capsys)[0],
+        parse_constant=pytest.fail,
+    )
+
+
+def test_options_of_rules_are_numbers(capsys):
+    assert main(["schedule", "quadratic", "--rule", "stable", "--rule-options", "fraction=abc"]) == 2
+    assert "expected a number for fraction, got 'abc'" in capsys.readouterr().err

@@ -124,3 +124,10 @@ def test_divergence_at_coarse_steps_is_avoided():
 def test_bad_input(name, options):
     with pytest.raises(ValueError, match=rf"^{name}: expected .*[,;] got .*$"):
         multilevel(**{"process": SDE, **ARGUMENTS, **options})
+
+
+def test_an_expression_outside_its_domain_is_named():
+    with pytest.raises(ValueError, match=r"^observe\[log\]: expected an expression that is defined along all paths"):
+        multilevel(SDE, **ARGUMENTS, tolerance=0.1, observe={"mean": "theta", "log": "log(omega - 1)"})
+    with pytest.raises(ValueError, match=r"^coarsest: "):
+        multilevel(SDE, **ARGUMENTS, tolerance=0.1, coarsest=2**31)

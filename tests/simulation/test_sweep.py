@@ -76,6 +76,9 @@ def test_a_sweep_goes_on_where_it_was(tmp_path, monkeypatch):
         ({"tau": [0.1]}, {"lr": 0.1}, "tau"),
         ({"sigma": [1.0]}, {}, "lr: expected a value, got none"),
         ({"sigma": [1.0]}, {"lr": 0.1, "steppes": 3}, "steppes: expected an option of simulate"),
+        ({"param": [1.0]}, {"lr": 0.1}, r"over\[param\]: expected a name that no result has"),
+        ({"n": [1.0]}, {"lr": 0.1}, r"over\[n\]: expected a name that no result has"),
+        ({"bin_w": [1.0]}, {"lr": 0.1}, r"over\[bin_w\]: expected a name that no result has"),
     ],
     ids=str,
 )
@@ -83,3 +86,20 @@ def test_bad_input(over, options, words, tmp_path):
     with pytest.raises(ValueError, match=words) as error:
         gs.sweep(FREE, over, **OPTIONS, **options, store=tmp_path / "grid")
     assert "\n" not in str(error.value) and not any(tmp_path.iterdir())
+
+
+def test_points_of_other_parameters():
+    """Two games of two parameters each would come out under the labels of the first."""
+    games = [gs.games.get(name).with_defaults() for name in ("linear-wgan", "dirac-gan")]
+    assert games[0].dim == games[1].dim
+
+    def process(which):
+        return gs.Training(games[which], gs.algorithms.get("sgda"))
+
+    with pytest.raises(ValueError, match="process: expected the same parameters at every point"):
+        gs.sweep(process, {"which": [0, 1]}, lr=0.1, **OPTIONS)
+
+
+def test_a_store_in_no_folder(tmp_path):
+    with pytest.raises(ValueError, match="store: expected a path in an existing folder"):
+        gs.sweep(FREE, {"sigma": [1.0]}, lr=0.1, **OPTIONS, store=tmp_path / "none" / "grid")
