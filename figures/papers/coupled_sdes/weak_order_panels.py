@@ -35,7 +35,8 @@ def draw(exact: Exact, lines: Sequence[Measured]) -> Figure:
                 _simulated(axis, [line for line in lines if line.scene.name.startswith(title)], labels)
         axes[0, 0].set_ylim(len(labels) - 0.4, -0.9)
         handles = [axes[0, 0].plot([], [], MARKERS[n], color=COLOURS[n], label=f"order-{n} SDE")[0] for n in (1, 2)]
-        handles += axes[0, 0].plot([], [], "x", color=PALETTE["black"], label="control: b1 with the wrong sign")
+        if exact or any(line.wrong == "wrong sign" for line in lines):
+            handles += axes[0, 0].plot([], [], "x", color=PALETTE["black"], label="control: b1 with the wrong sign")
         if any(line.wrong == "no cross-covariance" for line in lines):
             handles += axes[0, 0].plot(
                 [], [], "+", color=PALETTE["purple"], markersize=8, label="control: no covariance between the players"
