@@ -19,6 +19,7 @@ from analysis.chains import split_rhat as split_rhat
 from analysis.corrected_order import CorrectedOrder as CorrectedOrder
 from analysis.corrected_order import corrected_weak_order as corrected_weak_order
 from analysis.corrected_order import error_length as error_length
+from analysis.corrected_order import order_weights as order_weights
 from analysis.density import Density as Density
 from analysis.distances import bures as bures
 from analysis.estimate import Estimate as Estimate

@@ -6,8 +6,10 @@ import pytest
 
 import gan_sde as gs
 from figures.papers.coupled_sdes.algorithm_orders import (
+    ALTERNATING,
     CASES,
     CROSS_NOISE,
+    SIMULTANEOUS,
     Case,
     control_check,
     exact_order,
@@ -19,6 +21,22 @@ from figures.papers.coupled_sdes.algorithm_orders import (
 def test_every_algorithm_with_an_affine_step_is_in_the_table():
     """Adam is not affine in its state, whatever the game; adversarial training has a table of its own."""
     assert {case.name for case in CASES} == set(gs.algorithms.names()) - {"adam", "adversarial-training"}
+
+
+def test_a_wrong_sde_is_of_order_1():
+    """Without the players' covariance on a shared batch; and alternating training with the SDE of simultaneous one."""
+    noise = exact_order(CROSS_NOISE, CROSS_NOISE.training().sde(2), independent_players=True)
+    drift = exact_order(ALTERNATING, SIMULTANEOUS.training().sde(2, noise="exact"))
+    for found in (noise, drift):
+        assert order_check("", 1, found).passed and not order_check("", 2, found).passed
+    assert control_check("", [noise, drift]).passed
+
+
+def test_an_interval_that_misses_its_order_or_tells_nothing_fails():
+    found = exact_order(CROSS_NOISE, CROSS_NOISE.training().sde(2))
+    assert order_check("", 2, found).passed
+    for interval in ((1.998, 1.999), (1.5, 2.5)):
+        assert not order_check("", 2, replace(found, order=replace(found.order, interval=interval))).passed
 
 
 @pytest.mark.parametrize("case", [CASES[0], CASES[12], CASES[26]], ids=lambda c: c.label)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import fluctuation_dissipation
+from figures.papers.coupled_sdes.finite_sum import SAMPLES
 from figures.papers.coupled_sdes.fluctuation_calibration import (
     CHAINS,
     DRAWS,
@@ -17,7 +18,6 @@ from figures.papers.coupled_sdes.fluctuation_calibration import (
 from figures.papers.coupled_sdes.fluctuation_dissipation import LEVEL, SCHEMES, SLOPES, measure, order_check, run
 from figures.papers.coupled_sdes.fluctuation_orders import ORDER_LRS, PLAYERS, momentum_gaps, order_gaps, order_slope
 from figures.papers.coupled_sdes.fluctuation_runs import BATCH_SIZE, RELATIONS, Relations, equilibrium, gap
-from figures.papers.coupled_sdes.weak_errors import SAMPLES
 from figures.registry import Settings
 from gan_sde.symbolic.moments import MomentDynamics
 from tests.oracles import alternating, discrete_stationary, finite_sum_game, simultaneous

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import gan_sde as gs
+from figures.papers.coupled_sdes import order_sampling
 from figures.papers.coupled_sdes.algorithm_orders import BATCH_SIZE, CASES, START, order_check
 from figures.papers.coupled_sdes.coupled_runs import (
     CoupledSDE,
@@ -19,6 +20,7 @@ from figures.papers.coupled_sdes.coupled_runs import (
 from figures.papers.coupled_sdes.scheduled_orders import scheduled_order, without_rate_derivative
 from figures.papers.coupled_sdes.simulated_cases import DIRAC_GAN, LQ_GAN, ROWS, falling
 from figures.papers.coupled_sdes.simulated_orders import (
+    PRECISION,
     first_order_controls,
     is_slow,
     run_noise_control,
@@ -28,7 +30,8 @@ from figures.papers.coupled_sdes.simulated_orders import (
 from figures.papers.coupled_sdes.small_noise import SmallNoiseIntegrator
 from figures.papers.coupled_sdes.weak_order_panels import draw
 
-PAIRS = (1024, 1024, 1024)
+COARSE = 0.05
+"""Standard error of an order in these tests."""
 BY_LABEL = {row.label: row for row in ROWS}
 
 
@@ -92,7 +95,7 @@ def test_batch_means_have_the_moments_of_batches():
 
 
 def test_an_interval_that_tells_nothing_is_no_fall_back():
-    (right, wrong) = run_noise_control(DIRAC_GAN, (128, 128, 128), 0)
+    (right, wrong) = run_noise_control(DIRAC_GAN, COARSE, 0)
     assert wrong.found.fit is not None
     order = replace(wrong.found.fit.order, interval=(0.4, 2.6))
     vague = replace(wrong, found=replace(wrong.found, fit=replace(wrong.found.fit, order=order)))
@@ -100,11 +103,11 @@ def test_an_interval_that_tells_nothing_is_no_fall_back():
 
 
 def test_control_variates_have_mean_zero_and_leave_the_mean_alone():
-    """20,000 pairs: z-scores of 42 controls below 4.5; a mean of 0.3 is kept, and most of the variance goes."""
+    """20,000 pairs: z-scores of 90 controls below 4.5; a mean of 0.3 is kept, and most of the variance goes."""
     rng = np.random.default_rng(0)
     shared, own = rng.standard_normal((12, 3, 20_000)), rng.standard_normal((12, 2, 20_000))
     controls = control_variates(shared, own)
-    assert len(controls) == 2 * 6 + 6 + 6 + 3
+    assert len(controls) == (5 + 1) * 15
     assert np.abs(controls.mean(axis=1) / controls.std(axis=1) * np.sqrt(20_000)).max() < 4.5
     values = 0.3 + (controls[:1] - 2 * controls[7:8]) + 0.1 * rng.standard_normal((1, 20_000))
     rest = controlled(values, controls)
@@ -130,8 +133,8 @@ def test_coupled_difference_is_the_uncoupled_one_with_less_variance():
 
 @pytest.mark.parametrize("seed", [3, 17])
 def test_rows_and_controls_on_the_dirac_gan(seed):
-    lines = run_rows(DIRAC_GAN, [BY_LABEL["descent, one batch"], BY_LABEL["LOLA"]], PAIRS, seed)
-    lines += run_noise_control(DIRAC_GAN, PAIRS, seed)
+    lines = run_rows(DIRAC_GAN, [BY_LABEL["descent, one batch"], BY_LABEL["LOLA"]], COARSE, seed)
+    lines += run_noise_control(DIRAC_GAN, COARSE, seed)
     assert [line.wrong for line in lines] == ["", "", "wrong sign", "", "", "", "no cross-covariance"]
     assert all(line.check().passed for line in lines), [str(line.check()) for line in lines]
     assert not any(line.passed for line in lines if line.wrong)
@@ -142,14 +145,38 @@ def test_rows_and_controls_on_the_dirac_gan(seed):
     assert len(draw({}, lines).axes) == 1
 
 
+@pytest.mark.slow
 def test_noise_control_on_the_lq_gan():
-    right, wrong = run_noise_control(LQ_GAN, (1024, 1536, 2048), 5)
+    right, wrong = run_noise_control(LQ_GAN, PRECISION, 5)
     assert right.check().passed and wrong.check().passed and not wrong.passed
 
 
-def test_an_error_that_noise_hides_is_no_pass():
-    (line,) = run_rows(LQ_GAN, [replace(BY_LABEL["alternating, generator first"], orders=(2,))], (16, 16, 16), 0)
+def test_an_error_that_noise_hides_is_no_pass(monkeypatch):
+    for bound in ("FEWEST", "MOST"):
+        monkeypatch.setattr(order_sampling, bound, 16)
+    (line,) = run_rows(LQ_GAN, [replace(BY_LABEL["alternating, generator first"], orders=(2,))], COARSE, 0)
     assert line.found.fit is None and not line.check().passed
+
+
+def test_rates_are_refined_and_work_is_shared_out_as_needed():
+    """Optimistic descent has large corrections on the LQ-GAN; half the standard error costs four times the pairs."""
+    plain = order_sampling.Experiment(BY_LABEL["descent, one batch"], LQ_GAN, ())
+    refined = order_sampling.Experiment(BY_LABEL["optimistic"], LQ_GAN, ())
+    assert plain.steps() == LQ_GAN.steps and refined.steps()[0] > LQ_GAN.steps[0]
+    coarse, fine = (np.array(refined.shares(refined.steps(), precision, 0)) for precision in (0.04, 0.02))
+    free = coarse > order_sampling.FEWEST
+    assert free.sum() >= 2
+    np.testing.assert_allclose(fine[free], 4 * coarse[free], rtol=1e-2)
+
+
+def test_chunks_are_independent_parts_of_one_mean(monkeypatch):
+    """Eight chunks of 128 pairs: the error bar is that of 1024 pairs, and the error agrees within 4.5 of them."""
+    experiment = order_sampling.Experiment(BY_LABEL["LOLA"], DIRAC_GAN, ())
+    whole = experiment.lengths(10, 1024, (0,))
+    monkeypatch.setattr(order_sampling, "CHUNK", 128)
+    parts = experiment.lengths(10, 1024, (1,))
+    np.testing.assert_allclose(parts.se, whole.se, rtol=0.25)
+    assert np.all(np.abs(parts.length - whole.length) < 4.5 * np.hypot(parts.se, whole.se))
 
 
 def test_scheduled_rate_exactly():

@@ -5,7 +5,7 @@ import pytest
 from sympy import Rational, expand, lambdify, symbols
 
 import gan_sde as gs
-from figures.papers.coupled_sdes.weak_errors import SAMPLES
+from figures.papers.coupled_sdes.finite_sum import SAMPLES
 from gan_sde.symbolic.balance import balance, player_balances, slow_coordinates, yaida_balances
 from gan_sde.symbolic.update import BATCH_SIZE, ETA
 from tests.oracles import alternating, discrete_stationary, finite_sum_game, simultaneous

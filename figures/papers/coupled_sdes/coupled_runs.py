@@ -8,10 +8,12 @@ coefficients from the other half of the pairs, so that the estimate stays unbias
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+from numpy.polynomial import legendre
 
 import gan_sde as gs
 from figures.papers.coupled_sdes.small_noise import SmallNoiseIntegrator, compiled
@@ -20,6 +22,8 @@ from gan_sde.symbolic.recipe import INVERSE_BATCH, RATE
 
 PAIRS_A_CONTROL = 8
 """At least so many antithetic pairs for each control variate: more of them would fit noise."""
+DEGREE, SUMS_AFTER = 4, 2
+"""Of the weights in time of control variates; the degree after which products of sums over time come in."""
 
 
 class CoupledTraining:
@@ -49,12 +53,13 @@ class CoupledTraining:
         """Batch and function of each normal."""
         return self.training.slots
 
-    def run(self, x0: Sequence[float], rates: np.ndarray, normals: np.ndarray) -> np.ndarray:
-        """States ``(D, n)`` after all iterations, given ``normals`` ``(steps, slots, n)``."""
+    def run(self, x0: Sequence[float], rates: np.ndarray, normals: np.ndarray | None) -> np.ndarray:
+        """States ``(D, n)`` after all iterations, given ``normals`` ``(steps, slots, n)``; without any, ``(D, 1)``."""
         start = self.training.start(np.array([x0], dtype=float), float(rates[0]))
-        x = np.repeat(start.T, normals.shape[2], axis=1)
-        for rate, drawn in zip(rates, normals, strict=True):
-            rows = self._update(*x, *self._means(drawn), rate, 1 / self.batch_size)
+        x = np.repeat(start.T, 1 if normals is None else normals.shape[2], axis=1)
+        for k, rate in enumerate(rates):
+            means = np.zeros((len(self._slots), 1)) if normals is None else self._means(normals[k])
+            rows = self._update(*x, *means, rate, 1 / self.batch_size)
             x = np.stack([np.clip(r, *b) for r, b in zip(np.broadcast_arrays(*rows, x[0])[:-1], self._bounds,
                                                          strict=True)])  # fmt: skip
         return x
@@ -118,6 +123,16 @@ class MeanDifference:
     covariance: np.ndarray
     variance_reduction: np.ndarray
 
+    @staticmethod
+    def mean(parts: Sequence[MeanDifference]) -> MeanDifference:
+        """Mean of independent ones of the same size."""
+        n = len(parts)
+        return MeanDifference(
+            sum(p.error for p in parts) / n,
+            sum(p.covariance for p in parts) / n**2,
+            np.mean([p.variance_reduction for p in parts], axis=0),
+        )
+
 
 def mean_difference(
     training: CoupledTraining, sdes: Sequence[CoupledSDE], x0: Sequence[float], rates: np.ndarray, lr: float,
@@ -150,24 +165,41 @@ def mean_difference(
     return found
 
 
+def quiet_difference(
+    training: CoupledTraining, sdes: Sequence[CoupledSDE], x0: Sequence[float], rates: np.ndarray, lr: float
+) -> np.ndarray:
+    """Errors ``(SDEs, m)`` of all first and second moments where no noise moves training or SDE."""
+    ended = training.run(x0, rates, None)
+    found = []
+    for sde in sdes:
+        followed = sde.run(x0, lr, *(np.zeros((len(rates), n, 1)) for n in (len(training.slots), sde.own)))
+        found.append((moments(followed) - moments(ended[: len(followed)]))[:, 0])
+    return np.array(found)
+
+
 def control_variates(shared: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Even functions ``(controls, pairs)`` of the normals ``(steps, ., pairs)``, each of mean exactly 0.
 
-    Sums over time of the products of two normals of one step, plain and weighted linearly in time; products of two
-    sums over time. Those of the SDE's own normals come last, and as many as the number of pairs allows are taken.
+    Sums over time of the products of two normals of one step, weighted by Legendre polynomials in time; products of two
+    sums over time. As many as the number of pairs allows are taken, in the order in which they matter: an error of
+    second order is driven by the squares of the noise of each step, at a rate that varies slowly along the path.
     """
     steps, count, pairs = shared.shape
-    ramp = (2 * np.arange(steps) + 1) / steps - 1
-    upper = list(zip(*np.triu_indices(count), strict=True))
-    rows = []
-    for weights in (np.ones(steps), ramp):
-        for i, j in upper:
-            rows.append(np.einsum("k,kn,kn->n", weights, shared[:, i], shared[:, j]) - (i == j) * weights.sum())
-    sums, own_sums = shared.sum(axis=1 - 1) / np.sqrt(steps), own.sum(axis=0) / np.sqrt(steps)
-    rows += [sums[i] * sums[j] - (i == j) for i, j in upper]
-    rows += [a * b for a in own_sums for b in sums]
-    rows += [own_sums[i] * own_sums[j] - (i == j) for i, j in zip(*np.triu_indices(len(own_sums)), strict=True)]
-    return np.array(rows[: pairs // PAIRS_A_CONTROL]).reshape(-1, pairs)
+    normals = np.concatenate([shared, own], axis=1)
+    places = list(zip(*np.triu_indices(normals.shape[1]), strict=True))
+    between_shared, others = [p for p in places if p[1] < count], [p for p in places if p[1] >= count]
+    sums = normals.sum(axis=0) / np.sqrt(steps)
+    weights = legendre.legvander((2 * np.arange(steps) + 1) / steps - 1, DEGREE).T
+
+    def functions() -> Iterator[np.ndarray]:
+        for chosen in (between_shared, others):
+            for degree, weight in enumerate(weights):
+                for i, j in chosen:
+                    yield np.einsum("k,kn,kn->n", weight, normals[:, i], normals[:, j]) - (i == j) * weight.sum()
+                if degree == SUMS_AFTER:
+                    yield from (sums[i] * sums[j] - (i == j) for i, j in chosen)
+
+    return np.array(list(islice(functions(), pairs // PAIRS_A_CONTROL))).reshape(-1, pairs)
 
 
 def _antithetic(half: np.ndarray) -> np.ndarray:

@@ -14,8 +14,8 @@ import numpy as np
 from sympy import lambdify
 
 import gan_sde as gs
+from figures.papers.coupled_sdes.finite_sum import SAMPLES
 from figures.papers.coupled_sdes.fluctuation_runs import BATCH_SIZE, Gap, gap
-from figures.papers.coupled_sdes.weak_errors import SAMPLES
 from gan_sde.symbolic.balance import player_balances, yaida_balances
 from gan_sde.symbolic.moments import MomentDynamics
 from gan_sde.symbolic.update import ETA

@@ -21,7 +21,7 @@ from sympy import ImmutableMatrix, Matrix, lambdify
 
 import analysis
 import gan_sde as gs
-from figures.papers.coupled_sdes.weak_errors import SAMPLES, SCHEMES
+from figures.papers.coupled_sdes.finite_sum import SAMPLES, SCHEMES
 from gan_sde.symbolic.moments import MomentDynamics
 
 BATCH_SIZE = 2

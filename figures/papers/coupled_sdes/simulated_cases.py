@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from sympy import ImmutableMatrix, Integer, Rational, exp, log, symbols
 
 import gan_sde as gs
-from analysis.corrected_order import CorrectedOrder, corrected_weak_order, error_length
 from figures.papers.coupled_sdes.algorithm_orders import CASES, Case
-from figures.papers.coupled_sdes.coupled_runs import CoupledSDE, CoupledTraining, mean_difference
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +59,7 @@ LQ_GAN = Scene(
     gs.games.get("lq-gan").subs(mu=0.5, sigma=0.5),
     starts=((0.4, -0.4, 0.5, -0.25), (-0.4, 0.4, 1.0, -0.25)),
     time=1.0,
-    steps=(8, 20, 50),
+    steps=(6, 12, 24, 48),
     batch_size=64,
 )
 DIRAC_GAN = Scene(
@@ -71,7 +68,7 @@ DIRAC_GAN = Scene(
     # four directions: from two of them alone the leading term of one method or another is small, and the next ones show
     starts=((1.5, 1.0), (-1.0, 1.5), (2.0, -1.0), (0.5, 2.0)),
     time=2.0,
-    steps=(12, 30, 72),
+    steps=(10, 20, 40, 80),
     batch_size=32,
 )
 
@@ -126,49 +123,6 @@ ROWS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A measured order.
-
-    Parameters
-    ----------
-    fit
-        None where the error could not be told from 0.
-    variance_reduction
-        Median over moments, starts and rates.
-    """
-
-    fit: CorrectedOrder | None
-    variance_reduction: float
-
-
-def measured(
-    row: Row, scene: Scene, pairs: Sequence[int], seed: int, level: float, *, wrong: Sequence[str] = ()
-) -> dict[Any, Found]:
-    """Orders of the SDEs of a row by simulation, by the order asked for, and of the controls named in ``wrong``."""
-    training = row.case.training(scene.game)
-    driven = CoupledTraining(training, scene.batch_size)
-    columns = training.sde(1).slots or ()
-    sdes = {order: training.sde(order, noise="exact", schedule=row.schedule) for order in row.orders}
-    sdes |= {kind: CONTROLS[kind](training) for kind in wrong}
-    coupled = {}
-    for kind, sde in sdes.items():
-        coupled[kind] = CoupledSDE(sde, columns, driven.slots, scene.batch_size)
-    errors: dict[Any, list[tuple[float, float]]] = {kind: [] for kind in sdes}
-    gains: dict[Any, list[np.ndarray]] = {kind: [] for kind in sdes}
-    for number, steps in enumerate(scene.steps):
-        lr = scene.time / steps
-        rates = lr * np.array([1.0 if row.schedule is None else row.schedule(k * lr) for k in range(steps)])
-        ends = [
-            mean_difference(driven, list(coupled.values()), x0, rates, lr, pairs[number], (seed, number, place))
-            for place, x0 in enumerate(scene.starts)
-        ]
-        for kind, parts in zip(coupled, zip(*ends, strict=True), strict=True):
-            errors[kind].append(_length([p.error for p in parts], [p.covariance for p in parts]))
-            gains[kind] += [p.variance_reduction for p in parts]
-    return {kind: Found(_fit(scene, errors[kind], level), float(np.nanmedian(gains[kind]))) for kind in sdes}
-
-
 def turned(training: gs.Training) -> gs.SDE:
     """The order-2 SDE with its correction b1 turned round."""
     first, second = (training.sde(order, noise="exact") for order in (1, 2))
@@ -187,20 +141,3 @@ def without_cross_covariance(training: gs.Training) -> gs.SDE:
 
 CONTROLS = {"wrong sign": turned, "no cross-covariance": without_cross_covariance}
 """Order-2 SDEs with a part wrong on purpose, each of which falls back to order 1."""
-
-
-def _length(errors: Sequence[np.ndarray], covariances: Sequence[np.ndarray]) -> tuple[float, float]:
-    sizes = [len(e) for e in errors]
-    whole, offset = np.zeros((sum(sizes), sum(sizes))), 0
-    for size, part in zip(sizes, covariances, strict=True):
-        whole[offset : offset + size, offset : offset + size] = part
-        offset += size
-    return error_length(np.concatenate(errors), whole)
-
-
-def _fit(scene: Scene, errors: Sequence[tuple[float, float]], level: float) -> CorrectedOrder | None:
-    lengths, ses = np.array(errors).T
-    if np.any(lengths < 4 * ses):
-        return None
-    lrs = [scene.time / steps for steps in scene.steps]
-    return corrected_weak_order(lrs, lengths, ses, level=level)

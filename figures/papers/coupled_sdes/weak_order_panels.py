@@ -8,15 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import analysis
+from figures.papers.coupled_sdes.algorithm_orders import MARGIN as EXACT_MARGIN
 from figures.papers.coupled_sdes.simulated_orders import MARGIN, Measured
 from figures.style import PALETTE, letter, new_figure, style
 
-EXACT_MARGIN = 0.1
 COLOURS = {1: PALETTE["blue"], 2: PALETTE["vermilion"]}
 MARKERS = {1: "o", 2: "D"}
 EXACT = "exact, quadratic game"
 
-Exact = Mapping[str, Mapping[str, analysis.WeakOrder]]
+Exact = Mapping[str, Mapping[str, analysis.CorrectedOrder]]
 
 
 def draw(exact: Exact, lines: Sequence[Measured]) -> Figure:
@@ -78,7 +78,7 @@ def _simulated(axis: Axes, lines: Sequence[Measured], labels: Sequence[str]) -> 
             _mark(axis, line.found.fit, place, MARKERS[line.order], COLOURS[line.order])
 
 
-def _mark(axis: Axes, found: analysis.WeakOrder, place: float, marker: str, colour: str) -> None:
+def _mark(axis: Axes, found: analysis.CorrectedOrder, place: float, marker: str, colour: str) -> None:
     low, high = found.interval
     size = 6 if marker in "x+" else 4.5
     axis.errorbar(
