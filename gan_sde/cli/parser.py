@@ -177,7 +177,7 @@ def _simulate(parser: OneLineParser) -> None:
     )
     add("--batch-size", type=read.batch_size, default=None, metavar="B", help="samples a batch, or inf")
     add("--steps", type=read.count, default=None, metavar="N", help="iterations")
-    add("--trajectories", type=read.count, default=None, metavar="N", help="independent trajectories")
+    add("--trajectories", type=read.count, default=None, metavar="N", help="trajectories")
     add("--seed", type=read.seed, default=None, metavar="N", help="default 0")
     add(
         "--every",
@@ -204,6 +204,11 @@ def _simulate(parser: OneLineParser) -> None:
         help="default moments final",
     )
     add_statistics_options(parser)
+    add(
+        "--antithetic",
+        action="store_true",
+        help="pairs of trajectories under opposite noise: smaller errors of means",
+    )
     add("--no-noise", action="store_true", help="the deterministic limit")
     add("--scheduler", metavar="ADDRESS", help="run on the workers of this dask scheduler, tcp://host:port")
     add("--out", metavar="RUN.zarr", help="store the run here")

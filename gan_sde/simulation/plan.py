@@ -12,6 +12,7 @@ import numpy as np
 
 from gan_sde.kernels.triton_backend import chosen_backend
 from gan_sde.simulation.observation import Observation, read_observation
+from gan_sde.simulation.pairs import PAIR, check_pairs
 from gan_sde.simulation.player_rates import is_schedule, split_rates
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.integrators import INTEGRATORS
@@ -55,6 +56,8 @@ class Plan:
         Where every player has a schedule: its multiples of the rate, ``(players, steps)``.
     first_start
         Trajectory that the first row of ``x0`` belongs to, where every trajectory has its own.
+    antithetic
+        Whether trajectories 2i and 2i + 1 are a path and its mirror.
     """
 
     process: Process
@@ -74,6 +77,12 @@ class Plan:
     observation: Observation
     multiples: np.ndarray | None = None
     first_start: int = 0
+    antithetic: bool = False
+
+    @property
+    def paths(self) -> int:
+        """Trajectories that share the random numbers of one lane of a kernel."""
+        return PAIR if self.antithetic else 1
 
     @property
     def game(self) -> Game:
@@ -135,6 +144,7 @@ def make_plan(
     histogram: Any = None,
     quantiles: Any = None,
     functionals: Any = None,
+    antithetic: bool = False,
 ) -> Plan:
     """Check and complete the arguments of `simulate`."""
     if not isinstance(process, (Training, SDE)):
@@ -152,12 +162,15 @@ def make_plan(
     check_choice("dtype", dtype, ("float64", "float32"))
     check_flag("couple", couple)
     check_flag("noise", noise)
+    check_flag("antithetic", antithetic)
     records = (record,) if isinstance(record, str) or not isinstance(record, Sequence) else tuple(record)
     for entry in records:
         check_choice("record", entry, RECORDS)
     _check_memory(process, records, steps, trajectories, every, dtype)
     process, rates, multiples = _rates(process, lr, steps)
     process.game.refuse_free_symbols()
+    if antithetic:
+        check_pairs(process, trajectories, many_schedules=multiples is not None, noise=noise and batch_size != inf)
     if process.game.arrays is not None:
         _check_array_choices(process, couple, backend)
     else:
@@ -187,6 +200,7 @@ def make_plan(
         dtype=dtype,
         observation=observation,
         multiples=multiples,
+        antithetic=bool(antithetic),
     )
 
 

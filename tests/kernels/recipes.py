@@ -1,9 +1,12 @@
 """Small recipes written by hand, and how to run them."""
 
+from dataclasses import replace
+
 import numpy as np
 from sympy import Rational, Symbol, exp, log, sqrt, symbols, tanh
 
 from gan_sde.kernels import cpu_stepper, reference_stepper
+from gan_sde.symbolic.antithetic import antithetic, mirrored_training
 from gan_sde.symbolic.recipe import (
     INVERSE_BATCH,
     RATE,
@@ -75,6 +78,14 @@ def mixed_training(normals=3, table_rows=5):
     )
     draws = BatchDraws((first, second), features, z, (v,), (Table((p, q), values),))
     return Recipe((x, y), update, draws)
+
+
+def pair_of(recipe, negated=None):
+    """The recipe and its mirror: batch means of mirrored batches, or the given symbols of an SDE negated (normals)."""
+    if isinstance(recipe.draws, BatchDraws):
+        return antithetic(recipe, mirrored_training(recipe))
+    table = {s: -s for s in (recipe.draws.normals if negated is None else negated)}
+    return antithetic(recipe, replace(recipe, update=tuple(e.xreplace(table) for e in recipe.update)))
 
 
 def means_only(features, normals):
