@@ -40,7 +40,9 @@ def to_lanes(state: np.ndarray, paths: int) -> np.ndarray:
     if paths == 1:
         return state
     dim, n = state.shape
-    return state.reshape(dim, n // paths, paths).transpose(2, 0, 1).reshape(paths * dim, n // paths)
+    lanes = state.reshape(dim, n // paths, paths).transpose(2, 0, 1).reshape(paths * dim, n // paths)
+    # of one dimension, that is a view
+    return np.ascontiguousarray(lanes)
 
 
 def to_trajectories(lanes: np.ndarray, paths: int) -> np.ndarray:

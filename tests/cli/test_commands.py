@@ -168,6 +168,15 @@ def test_without_noise_there_is_no_spread(capsys):
     assert "0 ± 0" in text
 
 
+def test_pairs_on_the_command_line(capsys):
+    command = ["simulate", "lq-gan", "--steps", "20", "--antithetic", "--trajectories"]
+    assert main([*command, "100"]) == 0
+    assert re.search(r"^antithetic +1$", capsys.readouterr().out, re.M)
+    assert main([*command, "101"]) == 2
+    expected = "--trajectories: expected an even number for antithetic pairs, got 101"
+    assert capsys.readouterr().err.strip().endswith(expected)
+
+
 def test_paths_are_judged_by_effective_sample_size(capsys):
     text, _ = run("simulate quadratic --record paths --steps 400 --trajectories 40 --lr 0.1".split(), capsys)
     assert "ESS" in text and "R-hat" in text

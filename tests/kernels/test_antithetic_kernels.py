@@ -67,8 +67,11 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", PAIRS)
+SINGLE = ("weak2 with signs", "statistics", "everything")
+CASES = [(name, "float64") for name in PAIRS] + [(name, "float32") for name in SINGLE]
+
+
+@pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_kernel_equals_reference_and_its_first_path_is_the_path_alone(name, dtype):
     (recipe, pair), start, options = PAIRS[name]
     options = {**options, "dtype": dtype}
@@ -127,7 +130,7 @@ def test_mirrored_means_of_normals(statistics):
     (u, square, v, u2, square2, v2), _ = run(cpu_stepper(recipe, **options), (0.0,) * 6, trajectories=20_000, steps=1)
     assert np.array_equal(u2, -u) and np.array_equal(v2, -v)
     correlation = np.corrcoef(square, square2)[0, 1]
-    assert np.array_equal(square, square2) if statistics == "never" else correlation < -0.9
+    assert np.array_equal(square, square2) if statistics == "never" else correlation < -0.8
 
 
 def test_the_mirror_has_the_law_of_the_path():
