@@ -193,7 +193,12 @@ def _simulate(parser: OneLineParser) -> None:
         metavar="N",
         help="SDE sub-steps of an iteration; default chosen",
     )
-    add("--integrator", choices=("euler", "euler-weak", "weak2"), default=None, help="of the SDE; default weak2")
+    add(
+        "--integrator",
+        choices=("euler", "euler-weak", "weak2", "weak2-three-point"),
+        default=None,
+        help="of the SDE; default weak2",
+    )
     add("--backend", default=None, metavar="NAME", help="default auto")
     add("--dtype", choices=("float32", "float64"), default=None, help="default float64")
     add(

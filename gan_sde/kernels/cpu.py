@@ -45,6 +45,7 @@ _LANE_NAMES = {
         "size_bits": size_bits_64,
         "normal_pair": normals.normal_pair_64,
         "fair_sign": normals.fair_sign_64,
+        "three_pair": normals.three_pair_64,
         "uniform": normals.uniform_64,
     },
     np.dtype(np.float32): LANE_FUNCTIONS_32
@@ -53,6 +54,7 @@ _LANE_NAMES = {
         "size_bits": size_bits_32,
         "normal_pair": normals.normal_pair_32,
         "fair_sign": normals.fair_sign_32,
+        "three_pair": normals.three_pair_32,
         "uniform": normals.uniform_32,
     },
 }

@@ -18,20 +18,35 @@ from gan_sde.kernels.scatter import FEWEST_DEGREES, Scatter, scatter_of
 from gan_sde.kernels.stepper import StepperOptions, quiet_recipe
 from gan_sde.symbolic.recipe import BatchDraws, Recipe
 
-SIGNS_PER_WORD = 32
+SIGNS_PER_WORD, THREES_PER_WORD = 32, 2
 
 
 @dataclass(frozen=True)
 class GaussianPlan:
-    """Normals from the first words, then signs, 32 of them a word (bit j set: +1)."""
+    """Normals from the first words, then signs, 32 of them a word (bit j set: +1), then threes, two of them a word.
+
+    The first two digits in base 6 of a word over 2^32 make two threes: a digit 0 is -1, a digit 5 is +1, all else 0. A
+    pair of digits has its probability within 2^-32.
+    """
 
     normals: int
     signs: int = 0
+    threes: int = 0
 
     @property
     def first_sign_word(self) -> int:
         """Number of the first word that holds signs."""
         return 2 * math.ceil(self.normals / 2)
+
+    @property
+    def first_three_word(self) -> int:
+        """Number of the first word that holds threes."""
+        return self.first_sign_word + math.ceil(self.signs / SIGNS_PER_WORD)
+
+    @property
+    def words(self) -> int:
+        """Number of words of a sub-step."""
+        return self.first_three_word + math.ceil(self.threes / THREES_PER_WORD)
 
 
 @dataclass(frozen=True)
@@ -147,7 +162,7 @@ def plan_drawing(recipe: Recipe, options: StepperOptions) -> DrawingPlan:
         return GaussianPlan(0)
     draws = recipe.draws
     if not isinstance(draws, BatchDraws):
-        return GaussianPlan(len(draws.normals), len(draws.signs))
+        return GaussianPlan(len(draws.normals), len(draws.signs), len(draws.threes))
     statistics = _plan_statistics(draws, options)
     if statistics is not None:
         return statistics

@@ -20,7 +20,7 @@ from gan_sde.kernels.drawing import (
     plan_drawing,
     running_recipe,
 )
-from gan_sde.kernels.normals import normal_pairs, uniforms
+from gan_sde.kernels.normals import normal_pairs, threes, uniforms
 from gan_sde.kernels.philox import words
 from gan_sde.kernels.stepper import (
     DIVERGENCE_BOUND,
@@ -131,7 +131,11 @@ class _ReferenceStepper(AbstractStepper):
             (drawn,) = self._words(trajectories, step, substep, [word])
             bit = (drawn.astype(np.int64) >> (j % SIGNS_PER_WORD)) & 1
             signs.append((2 * bit - 1).astype(self.dtype))
-        return [*normals, *signs]
+        drawn = [
+            threes(self._words(trajectories, step, substep, [w])[0], self.dtype)
+            for w in range(plan.first_three_word, plan.words)
+        ]
+        return [*normals, *signs, *[three for pair in drawn for three in pair][: plan.threes]]
 
     def _statistics(self, plan, trajectories, step):
         parts = [self._normals(plan.normals, trajectories, step, part) for part in range(plan.couple or 1)]
@@ -181,7 +185,7 @@ def _random_symbols(recipe: Recipe) -> list[sympy.Symbol]:
     if isinstance(recipe.draws, BatchDraws):
         rows = (*recipe.draws.batches, *recipe.draws.mirrors)
         return [symbol for batch in rows for symbol in batch if symbol is not None]
-    return [*recipe.draws.normals, *recipe.draws.signs]
+    return list(recipe.draws.symbols)
 
 
 def _numerical(arguments, expressions, what):

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 
 from sympy import Symbol
 
-from gan_sde.kernels.drawing import SIGNS_PER_WORD, DrawingPlan, GaussianPlan, SamplingPlan, StatisticsPlan
+from gan_sde.kernels.drawing import (
+    SIGNS_PER_WORD,
+    THREES_PER_WORD,
+    DrawingPlan,
+    GaussianPlan,
+    SamplingPlan,
+    StatisticsPlan,
+)
 from gan_sde.kernels.loop_source import LoopArrays
 from gan_sde.kernels.sampling_source import write_sampling
 from gan_sde.kernels.scatter_source import horner_code, scatter_header, write_scatter
@@ -167,11 +174,13 @@ def _write_draws(body: Writer, recipe: Recipe, plan: DrawingPlan) -> None:
 
 
 def write_normals(body: Writer, plan: GaussianPlan, accumulate: bool) -> None:
-    """Normals ``n{j}`` and signs ``s{j}``; whole blocks of four normals in a loop, the rest written out."""
+    """Normals ``n{j}``, signs ``s{j}``, threes ``three{j}``; whole blocks of four normals in a loop."""
     for j in range(plan.normals):
         body.row(f"n{j}")
     for j in range(plan.signs):
         body.row(f"s{j}")
+    for j in range(plan.threes):
+        body.row(f"three{j}")
     store = " += " if accumulate else " = "
     whole = plan.normals // 4 if plan.normals >= 8 else 0
     if whole:
@@ -182,11 +191,12 @@ def write_normals(body: Writer, plan: GaussianPlan, accumulate: bool) -> None:
                 body.line(f"even, odd = normal_pair({u}, {v})")
                 body.line(f"W[{first + 2 * half} + 4 * block, l]{store}even")
                 body.line(f"W[{first + 2 * half + 1} + 4 * block, l]{store}odd")
-    words = plan.first_sign_word + math.ceil(plan.signs / SIGNS_PER_WORD)
-    for block in range(whole, math.ceil(words / 4)):
+    for block in range(whole, math.ceil(plan.words / 4)):
         with _lane_loop_with_words(body, f"np.uint64({block})"):
-            for word in range(4 * block, min(4 * block + 4, words)):
-                if word >= plan.first_sign_word:
+            for word in range(4 * block, min(4 * block + 4, plan.words)):
+                if word >= plan.first_three_word:
+                    _write_threes(body, plan, word)
+                elif word >= plan.first_sign_word:
                     _write_signs(body, plan, word)
                 elif word % 2 == 0:
                     body.line(f"even, odd = normal_pair(w{word % 4}, w{word % 4 + 1})")
@@ -223,6 +233,13 @@ def _write_signs(body: Writer, plan: GaussianPlan, word: int) -> None:
     first = (word - plan.first_sign_word) * SIGNS_PER_WORD
     for j in range(first, min(first + SIGNS_PER_WORD, plan.signs)):
         body.line(f"{body.at(f's{j}')} = fair_sign(w{word % 4}, {j - first})")
+
+
+def _write_threes(body: Writer, plan: GaussianPlan, word: int) -> None:
+    first = (word - plan.first_three_word) * THREES_PER_WORD
+    body.line(f"even, odd = three_pair(w{word % 4})")
+    for j, name in zip(range(first, plan.threes), ("even", "odd"), strict=False):
+        body.line(f"{body.at(f'three{j}')} = {name}")
 
 
 def _write_statistics(body: Writer, recipe: Recipe, plan: StatisticsPlan) -> None:

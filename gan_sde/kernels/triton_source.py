@@ -9,7 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gan_sde.kernels.drawing import SIGNS_PER_WORD, DrawingPlan, GaussianPlan, SamplingPlan, StatisticsPlan
+from gan_sde.kernels.drawing import (
+    SIGNS_PER_WORD,
+    THREES_PER_WORD,
+    DrawingPlan,
+    GaussianPlan,
+    SamplingPlan,
+    StatisticsPlan,
+)
 from gan_sde.kernels.stepper import DIVERGENCE_BOUND, bounds_of
 from gan_sde.kernels.triton_sampling import write_sampling
 from gan_sde.kernels.triton_uniforms import uniform_names
@@ -131,12 +138,16 @@ def _write_draws(body: Writer, recipe: Recipe, plan: DrawingPlan) -> None:
 
 
 def _write_gaussian(body: Writer, plan: GaussianPlan, substep: str = "c3", store: str = "=") -> None:
-    """Normals ``n{j}`` and signs ``s{j}`` of one sub-step."""
-    words = plan.first_sign_word + math.ceil(plan.signs / SIGNS_PER_WORD)
-    for block in range(math.ceil(words / 4)):
+    """Normals ``n{j}``, signs ``s{j}`` and threes ``three{j}`` of one sub-step."""
+    for block in range(math.ceil(plan.words / 4)):
         body.line(f"w0, w1, w2, w3 = philox(c0, c1, stream_bits | {block}, {substep}, key0, key1)")
-        for word in range(4 * block, min(4 * block + 4, words)):
-            if word >= plan.first_sign_word:
+        for word in range(4 * block, min(4 * block + 4, plan.words)):
+            if word >= plan.first_three_word:
+                body.line(f"left, right = three_pair(w{word % 4})")
+                first = (word - plan.first_three_word) * THREES_PER_WORD
+                for j, name in zip(range(first, plan.threes), ("left", "right"), strict=False):
+                    body.line(f"three{j} = {name}.to(real)")
+            elif word >= plan.first_sign_word:
                 first = (word - plan.first_sign_word) * SIGNS_PER_WORD
                 for j in range(first, min(first + SIGNS_PER_WORD, plan.signs)):
                     body.line(f"s{j} = fair_sign(w{word % 4}, {j - first}).to(real)")

@@ -15,7 +15,7 @@ from gan_sde.simulation.observation import Observation, read_observation
 from gan_sde.simulation.pairs import PAIR, check_pairs
 from gan_sde.simulation.player_rates import is_schedule, split_rates
 from gan_sde.symbolic.game import Game
-from gan_sde.symbolic.integrators import INTEGRATORS
+from gan_sde.symbolic.integrators import INTEGRATORS, WEAK_ORDER
 from gan_sde.symbolic.sde import SDE
 from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.validation import (
@@ -305,8 +305,8 @@ def _checkpoints(steps: int, every: int | None) -> np.ndarray:
 def _substeps(process: Process, substeps: int | None, integrator: str, couple: bool, rates: np.ndarray) -> int:
     """Sub-steps that keep the integrator's own bias an order of magnitude below the SDE's modelling error.
 
-    The order-n SDE differs from the algorithm by terms of relative size ``lr^n``. With r sub-steps "weak2" errs by
-    ``(lr / r)^2`` and "euler" by ``lr / r``.
+    The order-n SDE differs from the algorithm by terms of relative size ``lr^n``. With r sub-steps an integrator of
+    weak order p errs by ``(lr / r)^p``.
     """
     if substeps is not None:
         if isinstance(process, Training) and not couple and substeps != 1:
@@ -316,7 +316,7 @@ def _substeps(process: Process, substeps: int | None, integrator: str, couple: b
         return COUPLED_SUBSTEPS
     if isinstance(process, Training):
         return 1
-    if integrator == "weak2":
+    if WEAK_ORDER[integrator] == 2:
         return 2 if process.order == 1 else 4
     needed = 16 if process.order == 1 else max(16, ceil(4 / float(rates.max() or 1.0)))
     if needed > MOST_SUBSTEPS:

@@ -78,7 +78,8 @@ def simulate(
         error. Said in ``attrs``.
     integrator
         ``"weak2"`` (weak order 2), ``"euler"`` (weak order 1) or ``"euler-weak"`` (weak order 1 with fair signs for
-        normals: right for means of smooth functions only, since its law is not Gaussian; not with ``couple``).
+        normals) or ``"weak2-three-point"`` (weak order 2 with ``sqrt(3)`` times -1, 0 or 1 for normals). The last two
+        are right for means of smooth functions only, since their laws are not Gaussian; not with ``couple``.
     couple
         Drive training and SDE by the same noise, where the batch statistics are known functions of normals. Both runs
         must then use the same ``substeps``. Coupled runs are not independent.

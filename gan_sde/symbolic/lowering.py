@@ -51,8 +51,9 @@ class Program:
 def lower(recipe: Recipe, literal: str = "{}", uniform: str = "u") -> Program:
     """Straight-line code of a recipe's update.
 
-    The names in the code: ``x{i}`` state, ``n{j}`` normals, ``s{j}`` signs, ``m{b}_{k}`` mean of feature k over
-    batch b (``m{b}_{k}_mirror`` over the mirrored one), ``rate``, ``substep``, ``inverse_batch``; results ``y{i}``.
+    The names in the code: ``x{i}`` state, ``n{j}`` normals, ``s{j}`` signs, ``three{j}`` threes, ``m{b}_{k}``
+    mean of feature k over batch b (``m{b}_{k}_mirror`` over the mirrored one), ``rate``, ``substep``,
+    ``inverse_batch``; results ``y{i}``.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ def draw_names(recipe: Recipe) -> dict[Symbol, str]:
             if symbol is not None
         }
     normals = {symbol: f"n{j}" for j, symbol in enumerate(draws.normals)}
-    return normals | {symbol: f"s{j}" for j, symbol in enumerate(draws.signs)}
+    signs = {symbol: f"s{j}" for j, symbol in enumerate(draws.signs)}
+    return normals | signs | {symbol: f"three{j}" for j, symbol in enumerate(draws.threes)}
 
 
 def lower_expressions(

@@ -38,10 +38,19 @@ def relabelled(symbols: Sequence[Symbol], label: str) -> tuple[Symbol, ...]:
 
 @dataclass(frozen=True)
 class GaussianDraws:
-    """Random numbers of one SDE sub-step: standard normals, then fair signs (-1 or +1), all independent."""
+    """Random numbers of one SDE sub-step, all independent.
+
+    Standard normals, then fair signs (-1 or +1), then ``threes``: -1, 0 or +1 with probabilities 1/6, 2/3, 1/6.
+    """
 
     normals: tuple[Symbol, ...]
     signs: tuple[Symbol, ...] = ()
+    threes: tuple[Symbol, ...] = ()
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """All random symbols, in the order of drawing."""
+        return (*self.normals, *self.signs, *self.threes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +143,8 @@ class Recipe:
         digest.update(b"".join(tree(e) for e in (*self.state, *self.update)))
         if isinstance(self.draws, GaussianDraws):
             digest.update(repr((self.draws.normals, self.draws.signs)).encode())
+            if self.draws.threes:
+                digest.update(repr(("threes", self.draws.threes)).encode())
         else:
             draws = self.draws
             digest.update(repr((draws.batches, draws.normals, draws.uniforms)).encode())

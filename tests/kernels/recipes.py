@@ -64,6 +64,15 @@ def sde_with_signs(normals=5, signs=35):
     return Recipe((x, y), update, GaussianDraws(n, s))
 
 
+def sde_with_threes(normals=3, signs=34, threes=5):
+    """All three kinds of draws, none of which fills its last word."""
+    x, y = symbols("x y")
+    n, s, t = symbols(f"n0:{normals}"), symbols(f"s0:{signs}"), symbols(f"t0:{threes}")
+    noise = sum(((j + 1) * symbol + symbol**2 for j, symbol in enumerate(t)), sum((*n, *s)) / 10)
+    update = (x - SUBSTEP * tanh(x * y) + sqrt(3 * SUBSTEP) * noise / 10, y - SUBSTEP * t[-1] * (t[0] + x))
+    return Recipe((x, y), update, GaussianDraws(n, s, t))
+
+
 def mixed_training(normals=3, table_rows=5):
     """Two batches; an odd number of normals, a uniform and a table of two columns."""
     x, y = symbols("x y")

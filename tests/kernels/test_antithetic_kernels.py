@@ -54,6 +54,7 @@ PAIRS = {
     "weak2 with signs": (derived("weak2"), LQ_START, {"batch_size": 16, "substeps": 2}),
     "weak2 without signs": (derived("weak2", "bilinear"), (1.0, 0.5), {"batch_size": 4}),
     "euler-weak": (derived("euler-weak"), LQ_START, {"batch_size": 16, "substeps": 2}),
+    "three points": (derived("weak2-three-point"), LQ_START, {"batch_size": 16, "substeps": 2}),
     "signs beside normals": (both_of(sde_with_signs()), (0.3, -0.4), {"batch_size": 4}),
     "statistics": (both_of(lq_training()), LQ_START, {"batch_size": 16}),
     "statistics of 2": (both_of(lq_training()), LQ_START, {"batch_size": 2, "statistics": "always"}),

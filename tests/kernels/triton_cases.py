@@ -24,6 +24,7 @@ from tests.kernels.recipes import (
     mixed_training,
     pair_of,
     sde_with_signs,
+    sde_with_threes,
 )
 
 SEED = 0xFEDCBA9876543210
@@ -131,6 +132,11 @@ CASES = {
     "weak2": Case(weak2, columns(LQ_START), {"batch_size": 16, "substeps": 2}),
     "signs": Case(partial(sde_with_signs, 5, 35), columns((0.3, -0.4))),
     "signs-float32": Case(partial(sde_with_signs, 9, 33), columns((0.3, -0.4)), {"dtype": "float32"}),
+    "threes": Case(sde_with_threes, columns((0.3, -0.4)), {"substeps": 2}),
+    "threes-float32": Case(partial(sde_with_threes, 0, 0, 3), columns((0.3, -0.4)), {"dtype": "float32"}),
+    "pairs-threes": Case(
+        lambda: pair_of(sde_with_threes(0, 0, 9), sde_with_threes(0, 0, 9).draws.threes), columns((0.3, -0.4) * 2)
+    ),
     "statistics": Case(lq_training, columns(LQ_START), {"batch_size": 16}, steps=4),
     "statistics-float32": Case(lq_training, columns(LQ_START), {"batch_size": 8, "dtype": "float32"}),
     "statistics-of-1": Case(lq_training, columns(LQ_START), {"batch_size": 1, "statistics": "always"}),

@@ -15,7 +15,7 @@ from gan_sde.symbolic.integrators import INTEGRATORS
 from gan_sde.symbolic.recipe import BatchDraws, GaussianDraws, Recipe, Table
 from tests.kernels.recipes import lq_sde, lq_training, mixed_training, sde_with_signs
 
-NEGATED = {"euler": "normals", "weak2": "normals", "euler-weak": "signs"}
+NEGATED = {"euler": "normals", "weak2": "normals", "euler-weak": "signs", "weak2-three-point": "threes"}
 
 
 def sde_of(name, order=2):
