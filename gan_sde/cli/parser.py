@@ -177,7 +177,7 @@ def _simulate(parser: OneLineParser) -> None:
     )
     add("--batch-size", type=read.batch_size, default=None, metavar="B", help="samples a batch, or inf")
     add("--steps", type=read.count, default=None, metavar="N", help="iterations")
-    add("--trajectories", type=read.count, default=None, metavar="N", help="independent trajectories")
+    add("--trajectories", type=read.count, default=None, metavar="N", help="trajectories")
     add("--seed", type=read.seed, default=None, metavar="N", help="default 0")
     add(
         "--every",
@@ -193,7 +193,12 @@ def _simulate(parser: OneLineParser) -> None:
         metavar="N",
         help="SDE sub-steps of an iteration; default chosen",
     )
-    add("--integrator", choices=("euler", "euler-weak", "weak2"), default=None, help="of the SDE; default weak2")
+    add(
+        "--integrator",
+        choices=("euler", "euler-weak", "weak2", "weak2-three-point"),
+        default=None,
+        help="of the SDE; default weak2",
+    )
     add("--backend", default=None, metavar="NAME", help="default auto")
     add("--dtype", choices=("float32", "float64"), default=None, help="default float64")
     add(
@@ -204,6 +209,11 @@ def _simulate(parser: OneLineParser) -> None:
         help="default moments final",
     )
     add_statistics_options(parser)
+    add(
+        "--antithetic",
+        action="store_true",
+        help="pairs of trajectories under opposite noise: smaller errors of means",
+    )
     add("--no-noise", action="store_true", help="the deterministic limit")
     add("--scheduler", metavar="ADDRESS", help="run on the workers of this dask scheduler, tcp://host:port")
     add("--out", metavar="RUN.zarr", help="store the run here")

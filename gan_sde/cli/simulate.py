@@ -115,7 +115,7 @@ class _Settings:
         notes += [f"assumed: {what} (defaults of {game.name})" for what in (constants, start) if what]
         order = values.pop("order")
         del values["process"]
-        options = {**values, "x0": x0, "noise": not arguments.no_noise}
+        options = {**values, "x0": x0, "noise": not arguments.no_noise, "antithetic": arguments.antithetic}
         options |= {n: getattr(arguments, n) for n in _PASSED if getattr(arguments, n) is not None}
         options |= statistics_of(arguments)
         return _Settings(game, process, order, options, notes)
@@ -231,7 +231,8 @@ def _option_names() -> Iterator[None]:
     except ValueError as error:
         match = re.match(r"(\w+)(?=[\[:])", str(error))
         names = {
-            name: name.replace("_", "-") for name in (*DEFAULTS, *_PASSED, *OPTIONS, "x0", "algorithm", "scheduler")
+            name: name.replace("_", "-")
+            for name in (*DEFAULTS, *_PASSED, *OPTIONS, "x0", "algorithm", "antithetic", "scheduler")
         }
         names |= {"store": "out", "functionals": "functional"}
         if match is None or match[1] not in names:

@@ -20,7 +20,7 @@ _MAX_COVARIANCE_DIM = 8
 _MAX_RHAT = 1.01  # Vehtari et al. (2021)
 _MAX_TEXT = 100
 _UNINTERESTING = ("recipe", "versions", "machine")
-_UNINTERESTING_VALUES = {"integrator": "none", "coupled": 0, "noise": 1}
+_UNINTERESTING_VALUES = {"integrator": "none", "coupled": 0, "antithetic": 0, "noise": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,8 @@ class FinalCovariance:
     Parameters
     ----------
     value, se
-        Shape ``(d, d)``. The error is that of independent trajectories, from their fourth moments.
+        Shape ``(d, d)``. The error is that of independent trajectories, or of independent pairs of them, from their
+        fourth moments.
     n
         Finite final states.
     """
@@ -40,13 +41,15 @@ class FinalCovariance:
     n: int
 
 
-def final_covariance(final: xarray.DataArray) -> FinalCovariance:
+def final_covariance(final: xarray.DataArray, paths: int = 1) -> FinalCovariance:
     """Covariance of the finite final states, read in pieces.
 
     Parameters
     ----------
     final
         Dimensions ``(trajectory, param)``.
+    paths
+        Successive trajectories that are not independent: 2 for antithetic pairs, which are finite together.
     """
     d = final.sizes["param"]
     centre: np.ndarray | None = None  # near the mean: against cancellation, and for the fourth moments
@@ -60,12 +63,15 @@ def final_covariance(final: xarray.DataArray) -> FinalCovariance:
         n += len(deviation)
         first += deviation.sum(axis=0)
         second += deviation.T @ deviation
-        fourth += (deviation**2).T @ deviation**2
+        lanes = deviation.reshape(-1, paths, d)
+        # sum over the lanes of the squared mean product, without an array of all products
+        for mixed in (lanes[:, p] * lanes[:, q] for p in range(paths) for q in range(paths)):
+            fourth += mixed.T @ mixed / paths**2
     if n < 2:
         return FinalCovariance(np.full((d, d), np.nan), np.full((d, d), np.nan), n)
     mean = first / n
     value = (second / n - np.outer(mean, mean)) * n / (n - 1)
-    se = np.sqrt(np.maximum(fourth / n - (second / n) ** 2, 0.0) / n)
+    se = np.sqrt(np.maximum(fourth / (n // paths) - (second / n) ** 2, 0.0) / (n // paths))
     return FinalCovariance(value, se, n)
 
 
@@ -73,8 +79,14 @@ def summarise(run: xarray.Dataset) -> str:
     """Describe a run for a person: what it was, where it ended, how sure that is."""
     parts = [_heading(run), _divergence(run), *_final_state(run)]
     if "path" in run:
-        parts.append(_mixing(run["path"]))
+        # mirrors are no chains of their own
+        parts.append(_mixing(run["path"].isel(trajectory=slice(None, None, paths_of(run)))))
     return "\n\n".join(part for part in parts if part)
+
+
+def paths_of(run: xarray.Dataset) -> int:
+    """Successive trajectories that share their noise: 2 where they are antithetic pairs, else 1."""
+    return 2 if run.attrs.get("antithetic") else 1
 
 
 def _heading(run: xarray.Dataset) -> str:
@@ -117,7 +129,7 @@ def _final_state(run: xarray.Dataset) -> list[str]:
         for i, row in enumerate(rows):
             row += [f"{start[i]:.6g}", *with_error(float(last["mean"][i]), float(last["mean_se"][i]))]
     if "final" in run:
-        covariance = final_covariance(run["final"])
+        covariance = final_covariance(run["final"], paths_of(run))
         header += ["variance", "± se"]
         for i, row in enumerate(rows):
             row += with_error(float(covariance.value[i, i]), float(covariance.se[i, i]))

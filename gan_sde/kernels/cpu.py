@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from gan_sde.kernels import normals, philox
-from gan_sde.kernels.drawing import DrawingPlan, SamplingPlan, StatisticsPlan, is_quiet, plan_drawing
+from gan_sde.kernels.drawing import DrawingPlan, SamplingPlan, StatisticsPlan, plan_drawing, running_recipe
 from gan_sde.kernels.elementary import LANE_FUNCTIONS_32, LANE_FUNCTIONS_64, size_bits_32, size_bits_64
 from gan_sde.kernels.kernel_cache import kernel_file, remove_kernel
 from gan_sde.kernels.panel_product import panel_product
@@ -25,7 +25,6 @@ from gan_sde.kernels.stepper import (
     StepperOptions,
     check_columns,
     check_options,
-    quiet_recipe,
 )
 from gan_sde.kernels.vectors import INLINED, prefer_widest_vectors, scratch
 from gan_sde.symbolic.recipe import Recipe
@@ -46,6 +45,7 @@ _LANE_NAMES = {
         "size_bits": size_bits_64,
         "normal_pair": normals.normal_pair_64,
         "fair_sign": normals.fair_sign_64,
+        "three_pair": normals.three_pair_64,
         "uniform": normals.uniform_64,
     },
     np.dtype(np.float32): LANE_FUNCTIONS_32
@@ -54,6 +54,7 @@ _LANE_NAMES = {
         "size_bits": size_bits_32,
         "normal_pair": normals.normal_pair_32,
         "fair_sign": normals.fair_sign_32,
+        "three_pair": normals.three_pair_32,
         "uniform": normals.uniform_32,
     },
 }
@@ -160,7 +161,7 @@ def _table_columns(plan: DrawingPlan, dtype: np.dtype) -> np.ndarray:
 @lru_cache(maxsize=256)
 def _kernel(key: _KernelKey):
     dtype = key.options.dtype
-    active = quiet_recipe(key.recipe) if is_quiet(key.recipe, key.options) else key.recipe
+    active = running_recipe(key.recipe, key.options, key.plan)
     text = kernel_source(active, key.plan, LANES[dtype], LITERALS[dtype], single=dtype == np.dtype(np.float32))
     return compile_kernel(text.source, dtype), text.arrays
 

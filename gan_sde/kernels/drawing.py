@@ -9,26 +9,44 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from sympy import Symbol
+
 from gan_sde.kernels.batch_statistics import Slot, chi_square_polynomial, hermite_slots
+from gan_sde.kernels.mirrors import sampled_mirrors
 from gan_sde.kernels.philox import BLOCK_LIMIT
 from gan_sde.kernels.scatter import FEWEST_DEGREES, Scatter, scatter_of
-from gan_sde.kernels.stepper import StepperOptions
+from gan_sde.kernels.stepper import StepperOptions, quiet_recipe
 from gan_sde.symbolic.recipe import BatchDraws, Recipe
 
-SIGNS_PER_WORD = 32
+SIGNS_PER_WORD, THREES_PER_WORD = 32, 2
 
 
 @dataclass(frozen=True)
 class GaussianPlan:
-    """Normals from the first words, then signs, 32 of them a word (bit j set: +1)."""
+    """Normals from the first words, then signs, 32 of them a word (bit j set: +1), then threes, two of them a word.
+
+    The first two digits in base 6 of a word over 2^32 make two threes: a digit 0 is -1, a digit 5 is +1, all else 0. A
+    pair of digits has its probability within 2^-32.
+    """
 
     normals: int
     signs: int = 0
+    threes: int = 0
 
     @property
     def first_sign_word(self) -> int:
         """Number of the first word that holds signs."""
         return 2 * math.ceil(self.normals / 2)
+
+    @property
+    def first_three_word(self) -> int:
+        """Number of the first word that holds threes."""
+        return self.first_sign_word + math.ceil(self.signs / SIGNS_PER_WORD)
+
+    @property
+    def words(self) -> int:
+        """Number of words of a sub-step."""
+        return self.first_three_word + math.ceil(self.threes / THREES_PER_WORD)
 
 
 @dataclass(frozen=True)
@@ -73,10 +91,29 @@ class SamplingPlan:
     Sample s of batch b has number ``t = b B + s`` and owns the words ``t W, ..., t W + W - 1``: first its normals,
     padded to an even number, then a word for each uniform, then one for each table; W is padded to 2 or a
     multiple of 4.
+
+    Attributes
+    ----------
+    draws
+        Without mirrors; see `gan_sde.kernels.mirrors.sampled_mirrors`.
+    batch_size
+        B.
+    own
+        Number of features of the samples themselves; the others are images of them in mirrored samples.
     """
 
     draws: BatchDraws
     batch_size: int
+    own: int
+
+    def feature_groups(self, batch: int) -> list[dict[int, Symbol]]:
+        """Symbols of the means over a batch by feature: of the samples, of their images; those without any left out.
+
+        A group has a loop of its own, so that the samples' features have the bits that they have alone.
+        """
+        needed = {k: symbol for k, symbol in enumerate(self.draws.batches[batch]) if symbol is not None}
+        groups = [{k: s for k, s in needed.items() if (k < self.own) == own} for own in (True, False)]
+        return [group for group in groups if group]
 
     @property
     def first_uniform_word(self) -> int:
@@ -105,6 +142,13 @@ def is_quiet(recipe: Recipe, options: StepperOptions) -> bool:
     return options.is_quiet or unused
 
 
+def running_recipe(recipe: Recipe, options: StepperOptions, plan: DrawingPlan) -> Recipe:
+    """The recipe that a kernel runs: without noise if a step needs no random number, without mirrors of samples."""
+    if is_quiet(recipe, options):
+        return quiet_recipe(recipe)
+    return sampled_mirrors(recipe) if isinstance(plan, SamplingPlan) else recipe
+
+
 def plan_drawing(recipe: Recipe, options: StepperOptions) -> DrawingPlan:
     """How the random numbers of a step are drawn.
 
@@ -118,7 +162,7 @@ def plan_drawing(recipe: Recipe, options: StepperOptions) -> DrawingPlan:
         return GaussianPlan(0)
     draws = recipe.draws
     if not isinstance(draws, BatchDraws):
-        return GaussianPlan(len(draws.normals), len(draws.signs))
+        return GaussianPlan(len(draws.normals), len(draws.signs), len(draws.threes))
     statistics = _plan_statistics(draws, options)
     if statistics is not None:
         return statistics
@@ -126,7 +170,9 @@ def plan_drawing(recipe: Recipe, options: StepperOptions) -> DrawingPlan:
         raise ValueError("couple: coupling needs batch statistics: features He1, He2 and He1 He1 of normals only")
     if options.statistics == "always":
         raise ValueError("statistics: 'always' needs features He1, He2 and He1 He1 of normals only")
-    sampling = SamplingPlan(draws, int(options.batch_size))
+    sampled = sampled_mirrors(recipe).draws
+    assert isinstance(sampled, BatchDraws)
+    sampling = SamplingPlan(sampled, int(options.batch_size), len(draws.features))
     blocks = math.ceil(len(draws.batches) * sampling.batch_size * sampling.words_per_sample / 4)
     if blocks > BLOCK_LIMIT:
         limit = BLOCK_LIMIT * 4 // (len(draws.batches) * sampling.words_per_sample)

@@ -1,4 +1,4 @@
-"""From random words to standard normals and uniforms, over numpy arrays and for numba lanes.
+"""From random words to standard normals, uniforms, signs and threes, over numpy arrays and for numba lanes.
 
 Normals come in pairs from two 32-bit words by the Box-Muller transform: radius ``sqrt(-2 ln((u + 1/2) / 2^32))``
 and angle ``2 pi v / 2^32``. The largest magnitude is 6.8 (a tail of probability 1.5e-11 is cut). The angle is
@@ -40,6 +40,12 @@ def uniforms(u, dtype=np.float64):
     if np.dtype(dtype) == np.float32:
         return (((u >> np.uint64(9)).astype(np.float64) + 0.5) * 2.0**-23).astype(np.float32)
     return (u.astype(np.float64) + 0.5) * ULP_32
+
+
+def threes(u, dtype=np.float64):
+    """Two numbers -1, 0 or 1 with probabilities 1/6, 2/3, 1/6 from each word ``u``, over numpy arrays."""
+    pair = u.astype(np.uint64) * np.uint64(36) >> np.uint64(32)
+    return tuple(np.where(d == 5, 1, np.where(d == 0, -1, 0)).astype(dtype) for d in np.divmod(pair, np.uint64(6)))
 
 
 @numba.njit(fastmath=CONTRACT, **INLINED)
@@ -171,3 +177,26 @@ def fair_sign_64(u, bit):
 def fair_sign_32(u, bit):
     """Float32 1 if the bit of the word is set, else -1."""
     return _f(1.0) if (u >> np.uint64(bit)) & np.uint64(1) else _f(-1.0)
+
+
+@numba.njit(**INLINED)
+def _threes(u):
+    """The first two digits in base 6 of a word over 2^32, each as -1 (digit 0), 1 (digit 5) or 0, int64."""
+    first = np.uint64(u) * np.uint64(6)
+    second = (first & np.uint64(0xFFFFFFFF)) * np.uint64(6)
+    a, b = np.int64(first >> np.uint64(32)), np.int64(second >> np.uint64(32))
+    return ((a + 3) >> 3) + ((a + 7) >> 3) - 1, ((b + 3) >> 3) + ((b + 7) >> 3) - 1
+
+
+@numba.njit(**INLINED)
+def three_pair_64(u):
+    """Two numbers -1, 0 or 1 with probabilities 1/6, 2/3, 1/6 from a word."""
+    a, b = _threes(u)
+    return np.float64(a), np.float64(b)
+
+
+@numba.njit(**INLINED)
+def three_pair_32(u):
+    """As `three_pair_64`, in float32."""
+    a, b = _threes(u)
+    return _f(a), _f(b)

@@ -12,8 +12,15 @@ import numpy as np
 import sympy
 
 from gan_sde.kernels.batch_statistics import horner
-from gan_sde.kernels.drawing import SIGNS_PER_WORD, GaussianPlan, SamplingPlan, StatisticsPlan, is_quiet, plan_drawing
-from gan_sde.kernels.normals import normal_pairs, uniforms
+from gan_sde.kernels.drawing import (
+    SIGNS_PER_WORD,
+    GaussianPlan,
+    SamplingPlan,
+    StatisticsPlan,
+    plan_drawing,
+    running_recipe,
+)
+from gan_sde.kernels.normals import normal_pairs, threes, uniforms
 from gan_sde.kernels.philox import words
 from gan_sde.kernels.stepper import (
     DIVERGENCE_BOUND,
@@ -22,8 +29,8 @@ from gan_sde.kernels.stepper import (
     bounds_of,
     check_columns,
     check_options,
-    quiet_recipe,
 )
+from gan_sde.symbolic.antithetic import single_paths
 from gan_sde.symbolic.recipe import INVERSE_BATCH, RATE, SUBSTEP, BatchDraws, Recipe
 
 
@@ -61,11 +68,11 @@ class _ReferenceStepper(AbstractStepper):
         self.dim, self.dtype = recipe.dim, options.dtype
         self._options = options
         self._plan = plan_drawing(recipe, options)
-        active = quiet_recipe(recipe) if is_quiet(recipe, options) else recipe
+        active = running_recipe(recipe, options, self._plan)
         self._bounds = bounds_of(recipe)
         self._symbols = _random_symbols(active)
-        arguments = [*active.state, *self._symbols, RATE, SUBSTEP, INVERSE_BATCH]
-        self._update = _numerical(arguments, active.update, "update")
+        self._images = active.draws.mirror_of if isinstance(active.draws, BatchDraws) else {}
+        self._paths = [_path_update(path) for path in single_paths(active)]
         if isinstance(self._plan, SamplingPlan):
             draws = self._plan.draws
             columns = [symbol for table in draws.tables for symbol in table.symbols]
@@ -83,11 +90,14 @@ class _ReferenceStepper(AbstractStepper):
                     diverged[np.isnan(state[0]) & (diverged == -1)] = number + 1
 
     def _step(self, state, trajectories, step, substep, rate) -> None:
-        random = self._draw(trajectories, step, substep)
+        random = dict(zip(self._symbols, self._draw(trajectories, step, substep), strict=True))
         uniform = (rate, rate / self._options.substeps, self._options.inverse_batch)
         new = np.empty_like(state)
-        for i, value in enumerate(self._update(*state, *random, *uniform)):
-            new[i] = value
+        for path, (symbols, update) in enumerate(self._paths):
+            first = path * self.dim // len(self._paths)
+            own = state[first : first + self.dim // len(self._paths)]
+            for i, value in enumerate(update(*own, *(random[s] for s in symbols), *uniform), start=first):
+                new[i] = value
         for i, (low, high) in enumerate(self._bounds):
             new[i] = np.clip(new[i], low, high)
         new[:, ~_is_sound(new) | np.isnan(state[0])] = np.nan
@@ -121,22 +131,19 @@ class _ReferenceStepper(AbstractStepper):
             (drawn,) = self._words(trajectories, step, substep, [word])
             bit = (drawn.astype(np.int64) >> (j % SIGNS_PER_WORD)) & 1
             signs.append((2 * bit - 1).astype(self.dtype))
-        return [*normals, *signs]
+        drawn = [
+            threes(self._words(trajectories, step, substep, [w])[0], self.dtype)
+            for w in range(plan.first_three_word, plan.words)
+        ]
+        return [*normals, *signs, *[three for pair in drawn for three in pair][: plan.threes]]
 
     def _statistics(self, plan, trajectories, step):
         parts = [self._normals(plan.normals, trajectories, step, part) for part in range(plan.couple or 1)]
         normals = (sum(parts) / math.sqrt(plan.couple or 1)).astype(self.dtype)
-        means = dict.fromkeys(self._symbols, 0.0)
-        if plan.scatter is not None:
-            return list((means | _scatter_means(plan, normals)).values())
-        for slot, n in zip(plan.slots, normals, strict=True):
-            means[slot.symbol] = n / math.sqrt(plan.batch_size)
-            if slot.degree == 2:
-                square_of_mean = 0.0
-                if slot.first is not None:
-                    square_of_mean = normals[slot.first] ** 2 / plan.batch_size
-                chi_square = _chi_square(plan, plan.degrees_of_freedom(slot), n)
-                means[slot.symbol] = (chi_square / plan.batch_size + square_of_mean - 1) / math.sqrt(2)
+        means_of = _slot_means if plan.scatter is None else _scatter_means
+        means = dict.fromkeys(self._symbols, 0.0) | means_of(plan, normals)
+        if self._images:
+            means |= {self._images[symbol]: value for symbol, value in means_of(plan, -normals).items()}
         return list(means.values())
 
     def _samples(self, plan, trajectories, step):
@@ -168,10 +175,17 @@ class _ReferenceStepper(AbstractStepper):
         return np.stack([np.broadcast_to(f, trajectories.shape) for f in features])
 
 
+def _path_update(path: Recipe):
+    """Random symbols of a path, and its next state as a function of state, random and uniform numbers."""
+    symbols = _random_symbols(path)
+    return symbols, _numerical([*path.state, *symbols, RATE, SUBSTEP, INVERSE_BATCH], path.update, "update")
+
+
 def _random_symbols(recipe: Recipe) -> list[sympy.Symbol]:
     if isinstance(recipe.draws, BatchDraws):
-        return [symbol for batch in recipe.draws.batches for symbol in batch if symbol is not None]
-    return [*recipe.draws.normals, *recipe.draws.signs]
+        rows = (*recipe.draws.batches, *recipe.draws.mirrors)
+        return [symbol for batch in rows for symbol in batch if symbol is not None]
+    return list(recipe.draws.symbols)
 
 
 def _numerical(arguments, expressions, what):
@@ -183,6 +197,20 @@ def _numerical(arguments, expressions, what):
     dummies = sympy.symbols(f"a0:{len(arguments)}", real=True)
     renamed = [sympy.sympify(e, strict=True).xreplace(dict(zip(arguments, dummies, strict=True))) for e in expressions]
     return sympy.lambdify(dummies, renamed, modules=["numpy", "scipy"], cse=False)
+
+
+def _slot_means(plan, normals):
+    """Batch means by symbol, each from its normal."""
+    means = {}
+    for slot, n in zip(plan.slots, normals, strict=True):
+        means[slot.symbol] = n / math.sqrt(plan.batch_size)
+        if slot.degree == 2:
+            square_of_mean = 0.0
+            if slot.first is not None:
+                square_of_mean = normals[slot.first] ** 2 / plan.batch_size
+            chi_square = _chi_square(plan, plan.degrees_of_freedom(slot), n)
+            means[slot.symbol] = (chi_square / plan.batch_size + square_of_mean - 1) / math.sqrt(2)
+    return means
 
 
 def _scatter_means(plan, normals):

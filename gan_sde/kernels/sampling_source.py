@@ -11,10 +11,9 @@ from gan_sde.symbolic.recipe import BatchDraws, Recipe
 def write_sampling(body: Writer, recipe: Recipe, plan: SamplingPlan) -> None:
     """Sums of the used features over each batch, in the rows ``m{b}_{k}``."""
     names = draw_names(recipe)
-    for b, batch in enumerate(plan.draws.batches):
-        used = {k: names[symbol] for k, symbol in enumerate(batch) if symbol is not None}
-        if used:
-            _BatchText(body, plan, b, used).write()
+    for b in range(len(plan.draws.batches)):
+        for group in plan.feature_groups(b):
+            _BatchText(body, plan, b, {k: names[symbol] for k, symbol in group.items()}).write()
 
 
 class _BatchText:

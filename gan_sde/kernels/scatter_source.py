@@ -24,15 +24,21 @@ def scatter_header(plan: StatisticsPlan) -> list[str]:
     return lines
 
 
-def write_scatter(body: Writer, plan: StatisticsPlan, names: Mapping[Symbol, str]) -> None:
-    """The means in rows of their names, from the normals ``n{j}``: entries over ``sqrt(B)`` first, then products."""
+def write_scatter(body: Writer, plan: StatisticsPlan, names: Mapping[Symbol, str], *, mirrored: bool = False) -> None:
+    """The means in rows of their names: entries over ``sqrt(B)`` first, then products.
+
+    The entries come from the normals ``n{j}`` or, mirrored, from their negatives.
+    """
     assert plan.scatter is not None
     scale = "" if plan.couple is None else " * couple_scale"
     for mean in plan.scatter.means:
-        body.alias(names[mean.symbol], f"n{mean.driver}")
+        if mirrored:
+            body.row(names[mean.symbol])
+        else:
+            body.alias(names[mean.symbol], f"n{mean.driver}")
     with body.lane_loop():
         for j, lost in enumerate(plan.scatter.lost):
-            body.line(f"n = {body.at(f'n{j}')}{scale}")
+            body.line(f"n = {'-' if mirrored else ''}{body.at(f'n{j}')}{scale}")
             if lost is None:
                 body.line(f"entry_{j} = n * root")
             else:

@@ -9,19 +9,28 @@ alias checks get out of hand above eight variables.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gan_sde.kernels.drawing import SIGNS_PER_WORD, DrawingPlan, GaussianPlan, SamplingPlan, StatisticsPlan
-from gan_sde.kernels.loop_source import NO_ARRAYS, LoopArrays, LoopedUpdate
-from gan_sde.kernels.polynomial_form import polynomial_form
+from sympy import Symbol
+
+from gan_sde.kernels.drawing import (
+    SIGNS_PER_WORD,
+    THREES_PER_WORD,
+    DrawingPlan,
+    GaussianPlan,
+    SamplingPlan,
+    StatisticsPlan,
+)
+from gan_sde.kernels.loop_source import LoopArrays
 from gan_sde.kernels.sampling_source import write_sampling
 from gan_sde.kernels.scatter_source import horner_code, scatter_header, write_scatter
-from gan_sde.kernels.stepper import DIVERGENCE_BOUND, bounds_of
+from gan_sde.kernels.stepper import DIVERGENCE_BOUND
+from gan_sde.kernels.update_source import UpdateText
 from gan_sde.kernels.writer import Writer
-from gan_sde.symbolic.lowering import draw_names, lower
-from gan_sde.symbolic.recipe import Recipe
+from gan_sde.symbolic.lowering import draw_names
+from gan_sde.symbolic.recipe import BatchDraws, Recipe
 
 ARGUMENTS = (
     "state, diverged, trajectory, step, rates, substeps, key0, key1, stream_bits, inverse_batch, "
@@ -60,41 +69,27 @@ def kernel_source(recipe: Recipe, plan: DrawingPlan, lanes: int, literal: str, *
         The numbers are float32.
     """
     body = Writer(lanes, literal, single)
-    form = polynomial_form(recipe)
-    looped = None if form is None else LoopedUpdate(body, recipe, form)
-    program = lower(recipe, literal) if looped is None else None
-    for i in range(recipe.dim):
-        body.row(f"x{i}")
+    update = UpdateText(body, recipe, sampled=isinstance(plan, SamplingPlan))
     with body.indented(2):
         _write_load(body, recipe.dim)
-        if looped is not None:
-            looped.write_constants()
+        update.write_constants()
         body.line("for k in range(rates.shape[0]):")
         with body.indented():
             body.line("c1 = np.uint64(step + k)")
             body.line("rate = rates[k]")
             body.line("substep = rate / substeps")
-            if program is not None:
-                for name, code in program.prologue:
-                    body.line(f"{name} = real({code})")
-            if looped is not None:
-                looped.write_prologue()
+            update.write_prologue()
             body.line("for q in range(substeps):")
             with body.indented():
                 body.line("c3 = np.uint64(q)")
                 _write_draws(body, recipe, plan)
                 body.line("loudest = size_bits(real(0.0))")
-                if looped is not None:
-                    looped.write_update(_used_draws(recipe) if isinstance(plan, SamplingPlan) else [])
-                if program is not None:
-                    _write_update(body, recipe, plan, program)
+                update.write_update()
                 _write_burial(body, recipe.dim)
         _write_store(body, recipe.dim)
     header = _header(body, plan)
-    if looped is not None:
-        header[_ARRAYS:_ARRAYS] = looped.header()
-    arrays = NO_ARRAYS if looped is None else looped.arrays()
-    return KernelText("\n".join([*header, *body.lines, ""]), arrays)
+    header[_ARRAYS:_ARRAYS] = update.header()
+    return KernelText("\n".join([*header, *body.lines, ""]), update.arrays())
 
 
 def _header(body: Writer, plan: DrawingPlan) -> list[str]:
@@ -179,11 +174,13 @@ def _write_draws(body: Writer, recipe: Recipe, plan: DrawingPlan) -> None:
 
 
 def write_normals(body: Writer, plan: GaussianPlan, accumulate: bool) -> None:
-    """Normals ``n{j}`` and signs ``s{j}``; whole blocks of four normals in a loop, the rest written out."""
+    """Normals ``n{j}``, signs ``s{j}``, threes ``three{j}``; whole blocks of four normals in a loop."""
     for j in range(plan.normals):
         body.row(f"n{j}")
     for j in range(plan.signs):
         body.row(f"s{j}")
+    for j in range(plan.threes):
+        body.row(f"three{j}")
     store = " += " if accumulate else " = "
     whole = plan.normals // 4 if plan.normals >= 8 else 0
     if whole:
@@ -194,11 +191,12 @@ def write_normals(body: Writer, plan: GaussianPlan, accumulate: bool) -> None:
                 body.line(f"even, odd = normal_pair({u}, {v})")
                 body.line(f"W[{first + 2 * half} + 4 * block, l]{store}even")
                 body.line(f"W[{first + 2 * half + 1} + 4 * block, l]{store}odd")
-    words = plan.first_sign_word + math.ceil(plan.signs / SIGNS_PER_WORD)
-    for block in range(whole, math.ceil(words / 4)):
+    for block in range(whole, math.ceil(plan.words / 4)):
         with _lane_loop_with_words(body, f"np.uint64({block})"):
-            for word in range(4 * block, min(4 * block + 4, words)):
-                if word >= plan.first_sign_word:
+            for word in range(4 * block, min(4 * block + 4, plan.words)):
+                if word >= plan.first_three_word:
+                    _write_threes(body, plan, word)
+                elif word >= plan.first_sign_word:
                     _write_signs(body, plan, word)
                 elif word % 2 == 0:
                     body.line(f"even, odd = normal_pair(w{word % 4}, w{word % 4 + 1})")
@@ -237,6 +235,13 @@ def _write_signs(body: Writer, plan: GaussianPlan, word: int) -> None:
         body.line(f"{body.at(f's{j}')} = fair_sign(w{word % 4}, {j - first})")
 
 
+def _write_threes(body: Writer, plan: GaussianPlan, word: int) -> None:
+    first = (word - plan.first_three_word) * THREES_PER_WORD
+    body.line(f"even, odd = three_pair(w{word % 4})")
+    for j, name in zip(range(first, plan.threes), ("even", "odd"), strict=False):
+        body.line(f"{body.at(f'three{j}')} = {name}")
+
+
 def _write_statistics(body: Writer, recipe: Recipe, plan: StatisticsPlan) -> None:
     normals = GaussianPlan(plan.normals)
     if plan.couple is None:
@@ -252,18 +257,28 @@ def _write_statistics(body: Writer, recipe: Recipe, plan: StatisticsPlan) -> Non
         with body.indented():
             body.line("c3 = np.uint64(part)")
             write_normals(body, normals, accumulate=True)
-    names = draw_names(recipe)
-    if plan.scatter is not None:
-        write_scatter(body, plan, names)
-        return
+    names, write = draw_names(recipe), write_slots if plan.scatter is None else write_scatter
+    images = recipe.draws.mirror_of if isinstance(recipe.draws, BatchDraws) else {}
+    if images:
+        # before the means take the places of their normals
+        write(body, plan, {mean: names[image] for mean, image in images.items()}, mirrored=True)
+    write(body, plan, names)
+
+
+def write_slots(body: Writer, plan: StatisticsPlan, names: Mapping[Symbol, str], *, mirrored: bool = False) -> None:
+    """The means in rows of their names, from the normals ``n{j}`` or, mirrored, their negatives."""
+    scale = "" if plan.couple is None else " * couple_scale"
+    for j, slot in enumerate(plan.slots):
+        if mirrored:
+            body.row(names[slot.symbol])
+        else:
+            body.alias(names[slot.symbol], f"n{j}")
     with body.lane_loop():
         # He1 first: the He2 of the same variate needs it.
         for j, slot in sorted(enumerate(plan.slots), key=lambda item: item[1].degree):
-            scale = "" if plan.couple is None else " * couple_scale"
-            body.line(f"n = {body.at(f'n{j}')}{scale}")
+            body.line(f"n = {'-' if mirrored else ''}{body.at(f'n{j}')}{scale}")
             body.line(f"mean_{j} = {_mean(body, plan, slot)}")
         for j, slot in enumerate(plan.slots):
-            body.alias(names[slot.symbol], f"n{j}")
             body.line(f"{body.at(names[slot.symbol])} = mean_{j}")
 
 
@@ -281,35 +296,6 @@ def _mean(body: Writer, plan: StatisticsPlan, slot) -> str:
         squares = f"{name}_share * cube({horner_code(name, len(plan.polynomials[k]))})"
     mean_square = "" if slot.first is None else f" + mean_{slot.first} * mean_{slot.first}"
     return f"({squares}{mean_square} - {body.number(1.0)}) * {body.number(math.sqrt(0.5))}"
-
-
-def _write_update(body: Writer, recipe: Recipe, plan: DrawingPlan, program) -> None:
-    """The new state in place: a lane reads all its rows before it writes one."""
-    scale = " * inverse_size" if isinstance(plan, SamplingPlan) else ""
-    with body.lane_loop():
-        for i in range(recipe.dim):
-            body.line(f"x{i} = {body.at(f'x{i}')}")
-        for name in _used_draws(recipe):
-            body.line(f"{name} = {body.at(name)}{scale}")
-        for name, code in program.body:
-            body.line(f"{name} = {code}")
-        for i, (low, high) in enumerate(bounds_of(recipe)):
-            if low > -math.inf:
-                body.line(f"y{i} = {body.number(low)} if {body.number(low)} > y{i} else y{i}")
-            if high < math.inf:
-                body.line(f"y{i} = {body.number(high)} if {body.number(high)} < y{i} else y{i}")
-        body.line(f"size = {' + '.join(f'y{i} * y{i}' for i in range(recipe.dim))}")
-        for i in range(recipe.dim):
-            body.line(f"{body.at(f'x{i}')} = y{i}")
-        # of all tests that see NaN too, the maximum of the bits takes the fewest instructions
-        body.line("bits = size_bits(size)")
-        body.line("loudest = bits if bits > loudest else loudest")
-
-
-def _used_draws(recipe: Recipe) -> list[str]:
-    """Names of the random symbols that the update has."""
-    used = {symbol for e in recipe.update for symbol in e.free_symbols}
-    return [name for symbol, name in draw_names(recipe).items() if symbol in used]
 
 
 def _write_burial(body: Writer, dim: int) -> None:

@@ -134,9 +134,9 @@ def quiet_recipe(recipe: Recipe) -> Recipe:
     """The recipe with all its random symbols at 0: the deterministic limit."""
     draws = recipe.draws
     if isinstance(draws, GaussianDraws):
-        symbols = (*draws.normals, *draws.signs)
+        symbols = draws.symbols
     else:
-        symbols = tuple(symbol for batch in draws.batches for symbol in batch if symbol is not None)
+        symbols = tuple(s for batch in (*draws.batches, *draws.mirrors) for s in batch if s is not None)
     zeros = dict.fromkeys(symbols, Integer(0))
     return replace(recipe, update=tuple(e.subs(zeros) for e in recipe.update), draws=GaussianDraws(()))
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gan_sde.kernels.drawing import DrawingPlan, is_quiet
-from gan_sde.kernels.stepper import StepperOptions, quiet_recipe
+from gan_sde.kernels.drawing import DrawingPlan, is_quiet, running_recipe
+from gan_sde.kernels.stepper import StepperOptions
 from gan_sde.kernels.triton_elementary import DEVICE_FUNCTIONS
 from gan_sde.kernels.triton_language import jit, tl
 from gan_sde.kernels.triton_source import ARGUMENTS, KernelText, triton_source
@@ -44,7 +44,7 @@ def kernel_text(recipe: Recipe, options: StepperOptions, plan: DrawingPlan) -> K
 
 @lru_cache(maxsize=256)
 def _text(key: _TextKey) -> KernelText:
-    return triton_source(key.recipe if key.options.noise else quiet_recipe(key.recipe), key.plan)
+    return triton_source(running_recipe(key.recipe, key.options, key.plan), key.plan)
 
 
 @lru_cache(maxsize=256)

@@ -9,13 +9,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gan_sde.kernels.drawing import SIGNS_PER_WORD, DrawingPlan, GaussianPlan, SamplingPlan, StatisticsPlan
+from gan_sde.kernels.drawing import (
+    SIGNS_PER_WORD,
+    THREES_PER_WORD,
+    DrawingPlan,
+    GaussianPlan,
+    SamplingPlan,
+    StatisticsPlan,
+)
 from gan_sde.kernels.stepper import DIVERGENCE_BOUND, bounds_of
 from gan_sde.kernels.triton_sampling import write_sampling
 from gan_sde.kernels.triton_uniforms import uniform_names
 from gan_sde.kernels.writer import Writer
-from gan_sde.symbolic.lowering import draw_names, lower
-from gan_sde.symbolic.recipe import Recipe
+from gan_sde.symbolic.antithetic import single_paths
+from gan_sde.symbolic.lowering import Program, draw_names, lower_expressions
+from gan_sde.symbolic.recipe import BatchDraws, Recipe
 
 LITERAL = "tl.full((), {}, real)"
 """Format of a number; ``real`` is the type of the state."""
@@ -56,7 +64,8 @@ def triton_source(recipe: Recipe, plan: DrawingPlan) -> KernelText:
     plan
         How its random numbers are drawn.
     """
-    program = lower(recipe, LITERAL)
+    programs = _programs(recipe)
+    prologue = tuple(line for program in programs for line in program.prologue)
     body = Writer(1, LITERAL)
     arguments = [f"{name}{_TYPES.get(kind, '')}" for name, kind in ARGUMENTS.items()]
     body.line(f"def kernel({', '.join(arguments)}, BLOCK: tl.constexpr):")
@@ -65,17 +74,31 @@ def triton_source(recipe: Recipe, plan: DrawingPlan) -> KernelText:
         body.line("for k in range(iterations):")
         with body.indented():
             body.line("c1 = tl.cast(step + k, tl.uint32)")
-            names = uniform_names(program.prologue)
+            names = uniform_names(prologue)
             for j, name in enumerate(names):
                 body.line(f"{name} = tl.load(uniforms + {len(names)} * k + {j})")
             body.line("for q in range(substeps):")
             with body.indented():
                 body.line("c3 = high | tl.cast(q, tl.uint32)")
                 _write_draws(body, recipe, plan)
-                _write_update(body, recipe, plan, program)
+                _write_update(body, recipe, plan, programs)
             body.line("lost = tl.where((x0 != x0) & (lost < 0), k, lost)")
         _write_store(body, recipe.dim)
-    return KernelText("\n".join([*body.lines, ""]), program.prologue)
+    return KernelText("\n".join([*body.lines, ""]), prologue)
+
+
+def _programs(recipe: Recipe) -> list[Program]:
+    """Programs of the paths of a recipe, one after the other; the first is that of the path alone."""
+    drawn, programs = draw_names(recipe), []
+    for p, path in enumerate(single_paths(recipe)):
+        label = f"_{p}" if p else ""
+        names = {symbol: f"x{p * path.dim + i}" for i, symbol in enumerate(path.state)}
+        names |= {symbol: drawn[symbol] for symbol in draw_names(path)}
+        uniform, result = (f"u{label}_", f"y{label}_") if label else ("u", "y")
+        programs.append(
+            lower_expressions(path.update, names, literal=LITERAL, result=result, uniform=uniform, what="update")
+        )
+    return programs
 
 
 def _write_load(body: Writer, dim: int) -> None:
@@ -115,12 +138,16 @@ def _write_draws(body: Writer, recipe: Recipe, plan: DrawingPlan) -> None:
 
 
 def _write_gaussian(body: Writer, plan: GaussianPlan, substep: str = "c3", store: str = "=") -> None:
-    """Normals ``n{j}`` and signs ``s{j}`` of one sub-step."""
-    words = plan.first_sign_word + math.ceil(plan.signs / SIGNS_PER_WORD)
-    for block in range(math.ceil(words / 4)):
+    """Normals ``n{j}``, signs ``s{j}`` and threes ``three{j}`` of one sub-step."""
+    for block in range(math.ceil(plan.words / 4)):
         body.line(f"w0, w1, w2, w3 = philox(c0, c1, stream_bits | {block}, {substep}, key0, key1)")
-        for word in range(4 * block, min(4 * block + 4, words)):
-            if word >= plan.first_sign_word:
+        for word in range(4 * block, min(4 * block + 4, plan.words)):
+            if word >= plan.first_three_word:
+                body.line(f"left, right = three_pair(w{word % 4})")
+                first = (word - plan.first_three_word) * THREES_PER_WORD
+                for j, name in zip(range(first, plan.threes), ("left", "right"), strict=False):
+                    body.line(f"three{j} = {name}.to(real)")
+            elif word >= plan.first_sign_word:
                 first = (word - plan.first_sign_word) * SIGNS_PER_WORD
                 for j in range(first, min(first + SIGNS_PER_WORD, plan.signs)):
                     body.line(f"s{j} = fair_sign(w{word % 4}, {j - first}).to(real)")
@@ -145,10 +172,16 @@ def _write_statistics(body: Writer, recipe: Recipe, plan: StatisticsPlan) -> Non
             _write_gaussian(body, normals, "fine", "+=")
         for j in range(normals.normals):
             body.line(f"n{j} *= {body.number(1.0 / math.sqrt(plan.couple))}")
-    names = draw_names(recipe)
-    if plan.scatter is not None:
-        _write_scatter(body, plan, names)
-        return
+    names, write = draw_names(recipe), _write_slots if plan.scatter is None else _write_scatter
+    write(body, plan, names)
+    images = recipe.draws.mirror_of if isinstance(recipe.draws, BatchDraws) else {}
+    if images:
+        for j in range(plan.normals):
+            body.line(f"n{j} = -n{j}")
+        write(body, plan, {mean: names[image] for mean, image in images.items()})
+
+
+def _write_slots(body: Writer, plan: StatisticsPlan, names) -> None:
     # He1 first: the He2 of the same variate needs it.
     for j, slot in sorted(enumerate(plan.slots), key=lambda item: item[1].degree):
         body.line(f"{names[slot.symbol]} = {_mean(body, plan, slot, f'n{j}', names)}")
@@ -199,21 +232,23 @@ def _horner(body: Writer, coefficients: tuple[float, ...], n: str) -> str:
     return code
 
 
-def _write_update(body: Writer, recipe: Recipe, plan: DrawingPlan, program) -> None:
+def _write_update(body: Writer, recipe: Recipe, plan: DrawingPlan, programs: list[Program]) -> None:
     """The new state; all of it is computed before any of it is replaced."""
     if isinstance(plan, SamplingPlan):
         used = {symbol for e in recipe.update for symbol in e.free_symbols}
         for symbol, name in draw_names(recipe).items():
             if symbol in used:
                 body.line(f"{name} *= {body.number(1.0 / plan.batch_size)}")
-    for name, code in program.body:
-        body.line(f"{name} = {code}")
+    for program in programs:
+        for name, code in program.body:
+            body.line(f"{name} = {code}")
+    new = [name for program in programs for name in program.results]
     for i, (low, high) in enumerate(bounds_of(recipe)):
         if low > -math.inf:
-            body.line(f"y{i} = maximum(y{i}, {body.number(low)})")
+            body.line(f"{new[i]} = maximum({new[i]}, {body.number(low)})")
         if high < math.inf:
-            body.line(f"y{i} = minimum(y{i}, {body.number(high)})")
-    within = " & ".join(f"(tl.abs(y{i}) <= bound)" for i in range(recipe.dim))
+            body.line(f"{new[i]} = minimum({new[i]}, {body.number(high)})")
+    within = " & ".join(f"(tl.abs({name}) <= bound)" for name in new)
     body.line(f"sound = (x0 == x0) & {within}")
     for i in range(recipe.dim):
-        body.line(f"x{i} = tl.where(sound, y{i}, nan)")
+        body.line(f"x{i} = tl.where(sound, {new[i]}, nan)")

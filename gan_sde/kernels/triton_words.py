@@ -157,7 +157,16 @@ def fair_sign(u, bit):
     return (((u >> bit) & 1) * 2).to(tl.int32) - 1
 
 
-WORDS = {"philox": philox, "fair_sign": fair_sign}
+@jit
+def three_pair(u):
+    """Two numbers -1, 0 or 1 with probabilities 1/6, 2/3, 1/6 from a word, as int32; as on the CPU to the bit."""
+    six = tl.full((), 6, tl.uint32)
+    first = tl.umulhi(u, six).to(tl.int32)
+    second = tl.umulhi(u * six, six).to(tl.int32)
+    return ((first + 3) >> 3) + ((first + 7) >> 3) - 1, ((second + 3) >> 3) + ((second + 7) >> 3) - 1
+
+
+WORDS = {"philox": philox, "fair_sign": fair_sign, "three_pair": three_pair}
 """Names in kernel text, whatever the type of the state."""
 WORDS_64 = WORDS | {"normal_pair": normal_pair_64, "uniform": uniform_64}
 WORDS_32 = WORDS | {"normal_pair": normal_pair_32, "uniform": uniform_32}

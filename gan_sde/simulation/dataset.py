@@ -51,14 +51,14 @@ def to_dataset(plan: Plan, result: Result, wall_time: float) -> xr.Dataset:
             "mean_se": (("step", "param"), mean_se),
             "second_moment": (("step", "param", "param_"), second),
             "second_moment_se": (("step", "param", "param_"), second_se),
-            "n": ("step", moments.count),
+            "n": ("step", plan.paths * moments.count),
         }
     if result.final is not None:
         variables["final"] = (("trajectory", "param"), result.final)
     if result.path is not None:
         variables["path"] = (("trajectory", "step", "param"), result.path)
     data = xr.Dataset(variables, coords, attrs=provenance(plan) | {"wall_time_seconds": float(wall_time)})
-    data = data.assign(observed_variables(plan.observation, result))
+    data = data.assign(observed_variables(plan.observation, result, plan.paths))
     return data.set_coords([f"lower_{axis}" for bins in plan.observation.bins for axis in bins.axes])
 
 
@@ -79,6 +79,7 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "integrator": plan.integrator if plan.is_sde else "none",
         "substeps": plan.substeps,
         "coupled": int(plan.couple),
+        "antithetic": int(plan.antithetic),
         "noise": int(plan.noise),
         "backend": "array" if plan.in_arrays else plan.backend,
         "dtype": plan.dtype,
@@ -136,6 +137,7 @@ def fingerprint(plan: Plan) -> str:
     )
     digest.update(repr((*choices, plan.noise, plan.backend, plan.dtype)).encode())
     digest.update(plan.observation.text.encode())
+    digest.update(b"antithetic" if plan.antithetic else b"")
     return digest.hexdigest()
 
 

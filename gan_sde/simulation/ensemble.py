@@ -16,6 +16,7 @@ from gan_sde.simulation.block import run_block
 from gan_sde.simulation.plan import Plan
 from gan_sde.simulation.player_rates import PlayerRateStepper, carrying, multiple_symbols
 from gan_sde.simulation.results import Result
+from gan_sde.symbolic.antithetic import antithetic, mirrored_sde, mirrored_training
 from gan_sde.symbolic.integrators import INTEGRATORS
 from gan_sde.symbolic.recipe import Recipe
 from gan_sde.symbolic.sde import SDE
@@ -35,7 +36,8 @@ def _derived_recipe(plan: Plan) -> Recipe:
     """Coupled runs number the noise of training and SDE alike."""
     augment = plan.observation.functionals.augment
     if isinstance(plan.process, Training):
-        return augment(plan.process.recipe())
+        recipe = augment(plan.process.recipe())
+        return antithetic(recipe, mirrored_training(recipe)) if plan.antithetic else recipe
     assert isinstance(plan.process, SDE)
     slots = None
     if plan.couple:
@@ -43,7 +45,11 @@ def _derived_recipe(plan: Plan) -> Recipe:
             raise ValueError("couple: expected an SDE derived from a training, got one made by hand")
         slots = plan.process.training.slots
     process = plan.process if plan.noise else plan.process.without_noise()
-    return augment(INTEGRATORS[plan.integrator](process, slots))
+    integrator = INTEGRATORS[plan.integrator]
+    recipe = augment(integrator(process, slots))
+    if not plan.antithetic:
+        return recipe
+    return antithetic(recipe, augment(integrator(mirrored_sde(process), slots)))
 
 
 def make_stepper(plan: Plan) -> AbstractStepper:

@@ -14,7 +14,7 @@ class Observables:
     Attributes
     ----------
     count
-        Trajectories counted, ``(checkpoints,)``.
+        Independent trajectories counted, ``(checkpoints,)``; or antithetic pairs, each with the mean of its two.
     mean
         ``(checkpoints, p)``.
     products

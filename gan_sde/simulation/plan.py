@@ -12,9 +12,10 @@ import numpy as np
 
 from gan_sde.kernels.triton_backend import chosen_backend
 from gan_sde.simulation.observation import Observation, read_observation
+from gan_sde.simulation.pairs import PAIR, check_pairs
 from gan_sde.simulation.player_rates import is_schedule, split_rates
 from gan_sde.symbolic.game import Game
-from gan_sde.symbolic.integrators import INTEGRATORS
+from gan_sde.symbolic.integrators import INTEGRATORS, WEAK_ORDER
 from gan_sde.symbolic.sde import SDE
 from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.validation import (
@@ -55,6 +56,8 @@ class Plan:
         Where every player has a schedule: its multiples of the rate, ``(players, steps)``.
     first_start
         Trajectory that the first row of ``x0`` belongs to, where every trajectory has its own.
+    antithetic
+        Whether trajectories 2i and 2i + 1 are a path and its mirror.
     """
 
     process: Process
@@ -74,6 +77,12 @@ class Plan:
     observation: Observation
     multiples: np.ndarray | None = None
     first_start: int = 0
+    antithetic: bool = False
+
+    @property
+    def paths(self) -> int:
+        """Trajectories that share the random numbers of one lane of a kernel."""
+        return PAIR if self.antithetic else 1
 
     @property
     def game(self) -> Game:
@@ -135,6 +144,7 @@ def make_plan(
     histogram: Any = None,
     quantiles: Any = None,
     functionals: Any = None,
+    antithetic: bool = False,
 ) -> Plan:
     """Check and complete the arguments of `simulate`."""
     if not isinstance(process, (Training, SDE)):
@@ -152,12 +162,15 @@ def make_plan(
     check_choice("dtype", dtype, ("float64", "float32"))
     check_flag("couple", couple)
     check_flag("noise", noise)
+    check_flag("antithetic", antithetic)
     records = (record,) if isinstance(record, str) or not isinstance(record, Sequence) else tuple(record)
     for entry in records:
         check_choice("record", entry, RECORDS)
     _check_memory(process, records, steps, trajectories, every, dtype)
     process, rates, multiples = _rates(process, lr, steps)
     process.game.refuse_free_symbols()
+    if antithetic:
+        check_pairs(process, trajectories, many_schedules=multiples is not None, noise=noise and batch_size != inf)
     if process.game.arrays is not None:
         _check_array_choices(process, couple, backend)
     else:
@@ -187,6 +200,7 @@ def make_plan(
         dtype=dtype,
         observation=observation,
         multiples=multiples,
+        antithetic=bool(antithetic),
     )
 
 
@@ -291,8 +305,8 @@ def _checkpoints(steps: int, every: int | None) -> np.ndarray:
 def _substeps(process: Process, substeps: int | None, integrator: str, couple: bool, rates: np.ndarray) -> int:
     """Sub-steps that keep the integrator's own bias an order of magnitude below the SDE's modelling error.
 
-    The order-n SDE differs from the algorithm by terms of relative size ``lr^n``. With r sub-steps "weak2" errs by
-    ``(lr / r)^2`` and "euler" by ``lr / r``.
+    The order-n SDE differs from the algorithm by terms of relative size ``lr^n``. With r sub-steps an integrator of
+    weak order p errs by ``(lr / r)^p``.
     """
     if substeps is not None:
         if isinstance(process, Training) and not couple and substeps != 1:
@@ -302,7 +316,7 @@ def _substeps(process: Process, substeps: int | None, integrator: str, couple: b
         return COUPLED_SUBSTEPS
     if isinstance(process, Training):
         return 1
-    if integrator == "weak2":
+    if WEAK_ORDER[integrator] == 2:
         return 2 if process.order == 1 else 4
     needed = 16 if process.order == 1 else max(16, ceil(4 / float(rates.max() or 1.0)))
     if needed > MOST_SUBSTEPS:

@@ -41,6 +41,7 @@ def simulate(
     histogram: Mapping[Any, Any] | None = None,
     quantiles: Sequence[float] | None = None,
     functionals: Mapping[str, Any] | None = None,
+    antithetic: bool = False,
     store: str | os.PathLike[str] | None = None,
     resume: bool = False,
     scheduler: str | None = None,
@@ -77,7 +78,8 @@ def simulate(
         error. Said in ``attrs``.
     integrator
         ``"weak2"`` (weak order 2), ``"euler"`` (weak order 1) or ``"euler-weak"`` (weak order 1 with fair signs for
-        normals: right for means of smooth functions only, since its law is not Gaussian; not with ``couple``).
+        normals) or ``"weak2-three-point"`` (weak order 2 with ``sqrt(3)`` times -1, 0 or 1 for normals). The last two
+        are right for means of smooth functions only, since their laws are not Gaussian; not with ``couple``.
     couple
         Drive training and SDE by the same noise, where the batch statistics are known functions of normals. Both runs
         must then use the same ``substeps``. Coupled runs are not independent.
@@ -99,6 +101,12 @@ def simulate(
     functionals
         ``{name: time_average(...), exit_time(...) or running_max(...)}`` of `gan_sde`: one number a trajectory, taken
         at all iterations inside the kernel. They may change the rounding of the trajectories.
+    antithetic
+        Run an even number of trajectories in pairs: 2i is trajectory i of the run without, to the bit on the CPU,
+        2i + 1 its mirror, driven by the negated noise (where samples are drawn one by one, by 1 - u for a uniform u;
+        rows of data sets stay). Right for means of what is nearly odd in the noise, such as the state itself: its mean
+        has less variance than from as many independent trajectories. Second moments, which are nearly even, gain
+        nothing and may lose up to half of their effective number. Neither array-form games nor a schedule a player.
     store, resume
         Folder for the results, written chunk by chunk; ``resume`` goes on after an interruption.
     scheduler
@@ -114,6 +122,10 @@ def simulate(
         ``n`` ``(step)``, trajectories still counted; ``final`` ``(trajectory, param)``; ``path``
         ``(trajectory, step, param)``; ``diverged`` ``(trajectory)``, iteration at which a trajectory left the finite
         range (bound 1e8), -1 if it did not. A diverged trajectory is NaN and leaves the moments.
+
+        With ``antithetic`` the two of a pair are not independent, and every standard error and ``observable_cov`` is
+        that of means over pairs. ``n`` still counts trajectories, of which ``n / 2`` pairs are independent. A pair
+        diverges as one: when one path does, both are NaN, share ``diverged`` and leave the moments.
 
         With ``observe``: ``observable_mean``, ``observable_se`` ``(step, observable)`` and ``observable_cov``
         ``(step, observable, observable_)``, the covariance V of the means (``V_ii + V_jj - 2 V_ij`` is the squared
@@ -148,7 +160,7 @@ def simulate(
         process, x0=x0, lr=lr, steps=steps, trajectories=trajectories, batch_size=batch_size, seed=seed,
         record=record, every=every, substeps=substeps, integrator=integrator, couple=couple, noise=noise,
         backend=backend, dtype=dtype, observe=observe, histogram=histogram, quantiles=quantiles,
-        functionals=functionals,
+        functionals=functionals, antithetic=antithetic,
     )  # fmt: skip
     check_flag("resume", resume)
     if progress is not None:

@@ -20,9 +20,15 @@ def observable_count(dim: int) -> int:
 
 
 @compiled(nogil=True)
-def _reduce(state: np.ndarray, mean: np.ndarray, squares: np.ndarray) -> int:
-    """Fill mean and sum of squared deviations of every observable over the columns that are not NaN."""
+def _reduce(state: np.ndarray, mirror: np.ndarray, mean: np.ndarray, squares: np.ndarray) -> int:
+    """Fill mean and sum of squared deviations of every observable over the columns that are not NaN.
+
+    An observable's value in a column is its mean over the state and the mirror there, where there is a mirror: then it
+    has as many rows as the state, else none.
+    """
     dim, width = state.shape
+    paired = len(mirror) > 0
+    values = np.empty(width)
     count = 0
     for column in range(width):
         if state[0, column] == state[0, column]:
@@ -39,14 +45,18 @@ def _reduce(state: np.ndarray, mean: np.ndarray, squares: np.ndarray) -> int:
                 value = np.float64(state[j, column])
                 if i >= 0:
                     value *= np.float64(state[i, column])
+                if paired:
+                    image = np.float64(mirror[j, column])
+                    if i >= 0:
+                        image *= np.float64(mirror[i, column])
+                    value = (value + image) / 2
+                values[column] = value
                 if value == value:
                     total += value
             centre = total / count
             spread = 0.0
             for column in range(width):
-                value = np.float64(state[j, column])
-                if i >= 0:
-                    value *= np.float64(state[i, column])
+                value = values[column]
                 if value == value:
                     spread += (value - centre) * (value - centre)
             mean[k] = centre
@@ -62,7 +72,7 @@ class Moments:
     Attributes
     ----------
     count
-        Trajectories counted, ``(checkpoints,)``.
+        Independent trajectories counted, ``(checkpoints,)``; or antithetic pairs, each with the mean of its two.
     mean, squares
         Mean and sum of squared deviations of each observable, ``(checkpoints, observables)``.
     """
@@ -77,9 +87,13 @@ class Moments:
         shape = (checkpoints, observable_count(dim))
         return cls(np.zeros(checkpoints, dtype=np.int64), np.zeros(shape), np.zeros(shape))
 
-    def record(self, checkpoint: int, state: np.ndarray) -> None:
-        """Set one checkpoint from a block's state ``(d, width)``; diverged (NaN) columns are left out."""
-        self.count[checkpoint] = _reduce(state, self.mean[checkpoint], self.squares[checkpoint])
+    def record(self, checkpoint: int, state: np.ndarray, mirror: np.ndarray | None = None) -> None:
+        """Set one checkpoint from a block's state ``(d, width)``, of pairs also the other path's.
+
+        Diverged (NaN) columns are left out.
+        """
+        other = state[:0] if mirror is None else mirror
+        self.count[checkpoint] = _reduce(state, other, self.mean[checkpoint], self.squares[checkpoint])
 
     def merge(self, other: Moments) -> None:
         """Take in another block."""
@@ -100,7 +114,7 @@ class Moments:
         return cls(arrays["count"], arrays["mean"], arrays["squares"])
 
     def standard_error(self) -> np.ndarray:
-        """Standard error of each mean, ``(checkpoints, observables)``; NaN for fewer than two trajectories."""
+        """Standard error of each mean, ``(checkpoints, observables)``; NaN for fewer than two counted."""
         n = self.count[:, None].astype(float)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(n > 1, np.sqrt(self.squares / ((n - 1) * n)), np.nan)

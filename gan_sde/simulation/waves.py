@@ -44,7 +44,7 @@ def _waves(ranges: Iterator[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]
 
 def _run_wave(plan: Plan, stepper: GpuStepper, wave: list[tuple[int, int]]) -> Iterator[Result]:
     runs = [BlockRun(plan, first, stop) for first, stop in wave]
-    cuts = np.cumsum([stop - first for first, stop in wave])[:-1]
+    cuts = np.cumsum([len(run.diverged) for run in runs])[:-1]
     columns = stepper.to_device(
         np.concatenate([run.state for run in runs], axis=1), np.concatenate([run.diverged for run in runs])
     )
@@ -52,8 +52,9 @@ def _run_wave(plan: Plan, stepper: GpuStepper, wave: list[tuple[int, int]]) -> I
     for index, step in enumerate(plan.checkpoints):
         if index:
             before = int(plan.checkpoints[index - 1])
-            stepper.advance_on_device(columns, trajectory=wave[0][0], step=before, rates=plan.rates[before:step])
-        moments = device_moments(columns.state[: runs[0].dim], BLOCK) if on_device else None
+            stepper.advance_on_device(columns, trajectory=runs[0].lane, step=before, rates=plan.rates[before:step])
+        own = [columns.state[rows] for rows in runs[0].recorded]
+        moments = device_moments(own[0], BLOCK // plan.paths, *own[1:]) if on_device else None
         if runs[0].needs_state or index == len(plan.checkpoints) - 1:
             state, diverged = stepper.from_device(columns)
             columns_of, marks_of = np.split(state, cuts, axis=1), np.split(diverged, cuts)

@@ -48,11 +48,12 @@ class Program:
     cost: int
 
 
-def lower(recipe: Recipe, literal: str = "{}") -> Program:
+def lower(recipe: Recipe, literal: str = "{}", uniform: str = "u") -> Program:
     """Straight-line code of a recipe's update.
 
-    The names in the code: ``x{i}`` state, ``n{j}`` normals, ``s{j}`` signs, ``m{b}_{k}`` mean of feature k over
-    batch b, ``rate``, ``substep``, ``inverse_batch``; results ``y{i}``.
+    The names in the code: ``x{i}`` state, ``n{j}`` normals, ``s{j}`` signs, ``three{j}`` threes, ``m{b}_{k}``
+    mean of feature k over batch b (``m{b}_{k}_mirror`` over the mirrored one), ``rate``, ``substep``,
+    ``inverse_batch``; results ``y{i}``.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ def lower(recipe: Recipe, literal: str = "{}") -> Program:
         What to lower.
     literal
         Format of a number in the body; a backend that has to state the type says ``"real({})"``.
+    uniform
+        Prefix of the names that the prologue gives to what the body reads.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def lower(recipe: Recipe, literal: str = "{}") -> Program:
     (('u0', '2.0*rate'),)
     """
     names = {symbol: f"x{i}" for i, symbol in enumerate(recipe.state)} | draw_names(recipe)
-    return lower_expressions(recipe.update, names, literal=literal, what="update")
+    return lower_expressions(recipe.update, names, literal=literal, uniform=uniform, what="update")
 
 
 def draw_names(recipe: Recipe) -> dict[Symbol, str]:
@@ -86,13 +89,15 @@ def draw_names(recipe: Recipe) -> dict[Symbol, str]:
     draws = recipe.draws
     if isinstance(draws, BatchDraws):
         return {
-            symbol: f"m{b}_{k}"
-            for b, batch in enumerate(draws.batches)
+            symbol: f"m{b}_{k}{suffix}"
+            for suffix, batches in (("", draws.batches), ("_mirror", draws.mirrors))
+            for b, batch in enumerate(batches)
             for k, symbol in enumerate(batch)
             if symbol is not None
         }
     normals = {symbol: f"n{j}" for j, symbol in enumerate(draws.normals)}
-    return normals | {symbol: f"s{j}" for j, symbol in enumerate(draws.signs)}
+    signs = {symbol: f"s{j}" for j, symbol in enumerate(draws.signs)}
+    return normals | signs | {symbol: f"three{j}" for j, symbol in enumerate(draws.threes)}
 
 
 def lower_expressions(
@@ -101,6 +106,7 @@ def lower_expressions(
     *,
     literal: str = "{}",
     result: str = "y",
+    uniform: str = "u",
     what: str = "expressions",
 ) -> Program:
     """Straight-line code of any expressions.
@@ -115,11 +121,13 @@ def lower_expressions(
         Format of a number in the body.
     result
         Prefix of the names of the results.
+    uniform
+        Prefix of the names in the prologue that the body reads.
     what
         The argument that an error message blames.
     """
     canonical = {symbol: Symbol(name, real=True) for symbol, name in (*names.items(), *UNIFORM_NAMES.items())}
-    normal_form = NormalForm({canonical[symbol] for symbol in UNIFORM_NAMES}, what)
+    normal_form = NormalForm({canonical[symbol] for symbol in UNIFORM_NAMES}, what, uniform)
     exact = [sympy.sympify(e) for e in expressions]
     for symbol in sorted(symbols_of(exact) - set(canonical), key=str):
         raise ValueError(f"{what}: expected only declared symbols, got {symbol}")

@@ -24,8 +24,8 @@ _DIGITS = 20
 class NormalForm:
     """Constants folded, uniform factors and terms hoisted, logistic expressions in their stable form."""
 
-    def __init__(self, uniforms: set[Symbol], what: str) -> None:
-        self._what = what
+    def __init__(self, uniforms: set[Symbol], what: str, prefix: str = "u") -> None:
+        self._what, self._prefix = what, prefix
         self._memo: dict[Basic, Expr] = {}
         self._uniform: dict[Basic, bool] = dict.fromkeys(uniforms, True)
         self._symbols: dict[Expr, Symbol] = {}
@@ -50,7 +50,7 @@ class NormalForm:
         if not isinstance(expression, Expr) or expression.is_Number or not self._is_uniform(expression):
             return expression
         if expression not in self._symbols:
-            self._symbols[expression] = Symbol(f"u{len(self._symbols)}", real=True)
+            self._symbols[expression] = Symbol(f"{self._prefix}{len(self._symbols)}", real=True)
         return self._symbols[expression]
 
     def _rebuild(self, expression: Basic) -> Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -166,6 +167,15 @@ def test_resume_starts_anew_where_there_is_nothing_and_overwrite_replaces(capsys
 def test_without_noise_there_is_no_spread(capsys):
     text, _ = run("simulate quadratic --no-noise --steps 5 --trajectories 4".split(), capsys)
     assert "0 ± 0" in text
+
+
+def test_pairs_on_the_command_line(capsys):
+    command = ["simulate", "lq-gan", "--steps", "20", "--antithetic", "--trajectories"]
+    assert main([*command, "100"]) == 0
+    assert re.search(r"^antithetic +1$", capsys.readouterr().out, re.M)
+    assert main([*command, "101"]) == 2
+    expected = "--trajectories: expected an even number for antithetic pairs, got 101"
+    assert capsys.readouterr().err.strip().endswith(expected)
 
 
 def test_paths_are_judged_by_effective_sample_size(capsys):

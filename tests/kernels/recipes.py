@@ -1,9 +1,12 @@
 """Small recipes written by hand, and how to run them."""
 
+from dataclasses import replace
+
 import numpy as np
 from sympy import Rational, Symbol, exp, log, sqrt, symbols, tanh
 
 from gan_sde.kernels import cpu_stepper, reference_stepper
+from gan_sde.symbolic.antithetic import antithetic, mirrored_training
 from gan_sde.symbolic.recipe import (
     INVERSE_BATCH,
     RATE,
@@ -61,6 +64,15 @@ def sde_with_signs(normals=5, signs=35):
     return Recipe((x, y), update, GaussianDraws(n, s))
 
 
+def sde_with_threes(normals=3, signs=34, threes=5):
+    """All three kinds of draws, none of which fills its last word."""
+    x, y = symbols("x y")
+    n, s, t = symbols(f"n0:{normals}"), symbols(f"s0:{signs}"), symbols(f"t0:{threes}")
+    noise = sum(((j + 1) * symbol + symbol**2 for j, symbol in enumerate(t)), sum((*n, *s)) / 10)
+    update = (x - SUBSTEP * tanh(x * y) + sqrt(3 * SUBSTEP) * noise / 10, y - SUBSTEP * t[-1] * (t[0] + x))
+    return Recipe((x, y), update, GaussianDraws(n, s, t))
+
+
 def mixed_training(normals=3, table_rows=5):
     """Two batches; an odd number of normals, a uniform and a table of two columns."""
     x, y = symbols("x y")
@@ -75,6 +87,14 @@ def mixed_training(normals=3, table_rows=5):
     )
     draws = BatchDraws((first, second), features, z, (v,), (Table((p, q), values),))
     return Recipe((x, y), update, draws)
+
+
+def pair_of(recipe, negated=None):
+    """The recipe and its mirror: batch means of mirrored batches, or the given symbols of an SDE negated (normals)."""
+    if isinstance(recipe.draws, BatchDraws):
+        return antithetic(recipe, mirrored_training(recipe))
+    table = {s: -s for s in (recipe.draws.normals if negated is None else negated)}
+    return antithetic(recipe, replace(recipe, update=tuple(e.xreplace(table) for e in recipe.update)))
 
 
 def means_only(features, normals):

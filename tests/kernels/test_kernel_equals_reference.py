@@ -8,7 +8,7 @@ from sympy import Piecewise, exp, log, sqrt, symbols
 
 from gan_sde.kernels import cpu_stepper, reference_stepper
 from gan_sde.symbolic.recipe import INVERSE_BATCH, RATE, SUBSTEP, GaussianDraws, Recipe
-from tests.kernels.recipes import LQ_START, assert_equal, lq_sde, lq_training, run, sde_with_signs
+from tests.kernels.recipes import LQ_START, assert_equal, lq_sde, lq_training, run, sde_with_signs, sde_with_threes
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -23,6 +23,12 @@ def test_sde_takes_a_real_batch_size():
 @pytest.mark.parametrize(("normals", "signs"), [(5, 35), (9, 33)])
 def test_signs(normals, signs):
     assert_equal(sde_with_signs(normals, signs), (0.3, -0.4), batch_size=4, substeps=2)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("counts", [(3, 34, 5), (0, 0, 1), (9, 0, 8)])
+def test_threes(counts, dtype):
+    assert_equal(sde_with_threes(*counts), (0.3, -0.4), batch_size=4, substeps=2, dtype=dtype)
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 4, "noise": False}, {"batch_size": math.inf}])

@@ -124,6 +124,18 @@ def test_moments_on_the_device_are_those_of_the_host(dtype):
     assert np.allclose(whole.squares[0, :3], kept.var(axis=1) * kept.shape[1], rtol=1e-9)
 
 
+def test_moments_of_pairs_on_the_device_are_those_of_the_host():
+    state, mirror = np.random.default_rng(0).standard_normal((2, 3, 40)) + 40
+    state[:, 5] = mirror[:, 5] = math.nan
+    count, mean, squares = device_moments(torch.tensor(state), 16, torch.tensor(mirror))
+    assert count.tolist() == [15, 16, 8]
+    for b in range(3):
+        expected, own = Moments.empty(1, 3), slice(16 * b, 16 * b + 16)
+        expected.record(0, state[:, own].copy(), mirror[:, own].copy())
+        assert np.allclose(mean[b], expected.mean[0], rtol=1e-14, atol=0)
+        assert np.allclose(squares[b], expected.squares[0], rtol=1e-9, atol=0)
+
+
 def test_uniform_values_by_hand():
     prologue = (("r0", "rate*rate"), ("u0", "r0 + substep"), ("u1", "sqrt(inverse_batch)*3.0"))
     values = uniform_values(prologue, np.array([0.1, 0.2]), 2, 0.25, np.dtype(np.float32))

@@ -18,7 +18,7 @@ from gan_sde.kernels.stepper import check_options
 from gan_sde.kernels.triton_kernel import compile_ahead, kernel_text
 from gan_sde.kernels.triton_language import jit, tl
 from gan_sde.symbolic.recipe import GaussianDraws, Recipe
-from tests.kernels.recipes import lq_sde, lq_training, mixed_training, sde_with_signs
+from tests.kernels.recipes import lq_sde, lq_training, mixed_training, pair_of, sde_with_signs, sde_with_threes
 from tests.kernels.triton_cases import FUNCTIONS, X
 
 triton = pytest.importorskip("triton", reason="the extra gan-sde[gpu] is not installed")
@@ -119,10 +119,27 @@ def test_the_librarys_functions_exceed_the_budget(tmp_path):
                 (lq_training(), {"statistics": "never", "batch_size": 7}),
                 (sde_with_signs(), {}),
                 (lq_sde(), {"noise": False}),
+                (sde_with_threes(), {}),
+                (sde_with_threes(), {"dtype": FLOAT32}),
+                (pair_of(lq_sde()), {"dtype": FLOAT32}),
+                (pair_of(lq_training()), {}),
+                (pair_of(mixed_training()), {"dtype": FLOAT32}),
             ]
         ),
     ],
-    ids=["mixed", "statistics", "coupled", "pairs", "signs", "quiet"],
+    ids=[
+        "mixed",
+        "statistics",
+        "coupled",
+        "two samples a block",
+        "signs",
+        "quiet",
+        "threes",
+        "threes-float32",
+        "antithetic",
+        "antithetic statistics",
+        "antithetic mixed",
+    ],
 )
 def test_every_way_of_drawing_compiles(tmp_path, recipe, options):
     code = compile_recipe(recipe, **options)

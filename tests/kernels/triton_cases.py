@@ -15,7 +15,17 @@ import sympy
 from sympy import Piecewise, Rational, log, sqrt, symbols
 
 from gan_sde.symbolic.recipe import RATE, SUBSTEP, GaussianDraws, Recipe
-from tests.kernels.recipes import LQ_START, he2, lq_sde, lq_training, means_only, mixed_training, sde_with_signs
+from tests.kernels.recipes import (
+    LQ_START,
+    he2,
+    lq_sde,
+    lq_training,
+    means_only,
+    mixed_training,
+    pair_of,
+    sde_with_signs,
+    sde_with_threes,
+)
 
 SEED = 0xFEDCBA9876543210
 X, Y = symbols("x y")
@@ -95,6 +105,10 @@ def products(features):
     return means_only(features, sorted(set().union(*(f.free_symbols for f in features)), key=str))
 
 
+def pair(recipe, *arguments):
+    return pair_of(recipe(*arguments))
+
+
 def function_of(expression):
     return Recipe((X,), (expression,), GaussianDraws(()))
 
@@ -118,6 +132,11 @@ CASES = {
     "weak2": Case(weak2, columns(LQ_START), {"batch_size": 16, "substeps": 2}),
     "signs": Case(partial(sde_with_signs, 5, 35), columns((0.3, -0.4))),
     "signs-float32": Case(partial(sde_with_signs, 9, 33), columns((0.3, -0.4)), {"dtype": "float32"}),
+    "threes": Case(sde_with_threes, columns((0.3, -0.4)), {"substeps": 2}),
+    "threes-float32": Case(partial(sde_with_threes, 0, 0, 3), columns((0.3, -0.4)), {"dtype": "float32"}),
+    "pairs-threes": Case(
+        lambda: pair_of(sde_with_threes(0, 0, 9), sde_with_threes(0, 0, 9).draws.threes), columns((0.3, -0.4) * 2)
+    ),
     "statistics": Case(lq_training, columns(LQ_START), {"batch_size": 16}, steps=4),
     "statistics-float32": Case(lq_training, columns(LQ_START), {"batch_size": 8, "dtype": "float32"}),
     "statistics-of-1": Case(lq_training, columns(LQ_START), {"batch_size": 1, "statistics": "always"}),
@@ -133,6 +152,15 @@ CASES = {
     "mixed-float32": Case(mixed_training, columns((0.3, 0.2)), {"batch_size": 3, "dtype": "float32"}),
     "mixed-wide": Case(partial(mixed_training, 6), columns((0.3, 0.2)), {"batch_size": 2}, steps=1),
     "table-alone": Case(partial(mixed_training, 0), columns((0.3, 0.2)), {"batch_size": 3}),
+    "pairs-sde": Case(partial(pair, lq_sde), columns(2 * LQ_START), {"batch_size": 16, "substeps": 3}),
+    "pairs-weak2": Case(partial(pair, weak2), columns(2 * LQ_START), {"batch_size": 16}),
+    "pairs-statistics": Case(partial(pair, lq_training), columns(2 * LQ_START), {"batch_size": 16}),
+    "pairs-coupled": Case(partial(pair, lq_training), columns(2 * LQ_START), {"batch_size": 16, "couple": 3}),
+    "pairs-scatter": Case(
+        partial(pair, products, [U * V, V * W, U, he2(W)]), columns((0.0,) * 8), {"batch_size": 16}
+    ),
+    "pairs-mixed": Case(partial(pair, mixed_training), columns((0.3, 0.2) * 2), {"batch_size": 5}),
+    "pairs-bounds": Case(partial(pair, bounded), columns(2 * LQ_START), {"batch_size": 1}, steps=4),
     "bounds": Case(bounded, columns(LQ_START), {"batch_size": 1}, steps=4),
     "divergence": Case(diverging, columns((1.0, 0.0)), {"batch_size": 1}, steps=6, step=40),
     "from-nothing": Case(diverging, np.array([[1.0, math.nan, 1.0, 2e8], [0.0, 0.0, math.inf, 0.0]]), steps=1, step=9),

@@ -101,6 +101,8 @@ def test_one_worker_gives_the_bits_of_this_process(one, tmp_path):
     there = gs.simulate(TRAINING, **OPTIONS, x0=STARTS, scheduler=one.address, store=tmp_path / "run.zarr")
     assert bits(there) == bits(here)
     assert bits(gs.simulate(TRAINING, **OPTIONS)) != bits(here)
+    pairs = {**OPTIONS, "x0": STARTS, "antithetic": True, "observe": {"product": "w1*a"}}
+    assert bits(gs.simulate(TRAINING, **pairs, scheduler=one.address)) == bits(gs.simulate(TRAINING, **pairs))
 
 
 def test_an_algorithm_of_a_script_travels_by_value(one):

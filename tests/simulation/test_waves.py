@@ -30,7 +30,7 @@ if hasattr(interpreter, "_patch_lang"):  # once is enough, and much faster
 from gan_sde.simulation.simulate import simulate
 waves.WAVE = 2  # three blocks in two waves
 records = ("moments", "final", "paths") if sys.argv[2] == "paths" else ("moments", "final")
-run = simulate(training(), backend="gpu", record=records, **CHOICES)
+run = simulate(training(), backend="gpu", record=records, antithetic=sys.argv[3] == "pairs", **CHOICES)
 np.savez(sys.argv[1], backend=run.attrs["backend"], **{name: run[name].values for name in run.data_vars})
 """
 
@@ -41,17 +41,18 @@ def training():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("records", ["moments", "paths"])
-def test_a_run_on_the_gpu_is_that_on_the_cpu(tmp_path, records):
+@pytest.mark.parametrize("lanes", ["single", "pairs"])
+def test_a_run_on_the_gpu_is_that_on_the_cpu(tmp_path, records, lanes):
     pytest.importorskip("triton", reason="the extra gan-sde[gpu] is not installed")
     file = tmp_path / "run.npz"
     done = subprocess.run(
-        [sys.executable, "-c", INTERPRETED, str(file), records],
+        [sys.executable, "-c", INTERPRETED, str(file), records, lanes],
         cwd=ROOT, env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     found = np.load(file)
     record = ("moments", "final", "paths") if records == "paths" else ("moments", "final")
-    expected = simulate(training(), backend="cpu", record=record, **CHOICES)
+    expected = simulate(training(), backend="cpu", record=record, antithetic=lanes == "pairs", **CHOICES)
     assert str(found["backend"]) == "gpu"
     assert set(found.files) - {"backend"} == set(expected.data_vars)
     for name in expected.data_vars:

@@ -82,6 +82,7 @@ ITERATION = Recipe((X,), (X + N,), BatchDraws(((N,),), (Y,), tables=(TABLE,)), (
         (SDE_STEP, {"state": (Symbol("x", real=True),)}),
         (SDE_STEP, {"draws": GaussianDraws((N,), (Y,))}),
         (SDE_STEP, {"draws": GaussianDraws((Y,))}),
+        (SDE_STEP, {"draws": GaussianDraws((N,), (), (Y,))}),
         (ITERATION, {"bounds": ((-1.0, 2.0),)}),
         (ITERATION, {"draws": replace(ITERATION.draws, features=(2 * Y,))}),
         (ITERATION, {"draws": replace(ITERATION.draws, batches=((None,),))}),

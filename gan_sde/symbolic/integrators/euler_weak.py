@@ -5,7 +5,7 @@ from __future__ import annotations
 from sympy import Symbol
 
 from gan_sde.symbolic.integrators.euler import euler
-from gan_sde.symbolic.integrators.step import Slots
+from gan_sde.symbolic.integrators.step import Slots, refuse_coupling
 from gan_sde.symbolic.recipe import GaussianDraws, Recipe
 from gan_sde.symbolic.sde import SDE
 
@@ -23,8 +23,7 @@ def euler_weak(sde: SDE, slots: Slots | None = None) -> Recipe:
     ValueError
         If ``slots`` are given: a training cannot be coupled to signs.
     """
-    if slots is not None:
-        raise ValueError("integrator: expected one with normal increments for a coupled run, got 'euler-weak'")
+    refuse_coupling("euler-weak", slots)
     recipe = euler(sde)
     assert isinstance(recipe.draws, GaussianDraws)
     signs = {n: Symbol(f"sign_{j}__") for j, n in enumerate(recipe.draws.normals)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isinf
 
-from sympy import Expr, Integer, Max, Min, Symbol, sqrt
+from sympy import Expr, Integer, Max, Min, sqrt
 
 from gan_sde.symbolic.integrators.euler import euler
 from gan_sde.symbolic.integrators.weak2 import weak2
-from gan_sde.symbolic.recipe import SUBSTEP, GaussianDraws, Recipe
+from gan_sde.symbolic.recipe import SUBSTEP, GaussianDraws, Recipe, relabelled
 from gan_sde.symbolic.sde import SDE
 from gan_sde.symbolic.validation import check_choice, check_integer
 
@@ -61,15 +61,15 @@ def paired(sde: SDE, integrator: str = "euler", *, refinement: int = 2) -> Recip
     check_integer("refinement", refinement, 2)
     step = _SCHEMES[integrator](sde)
     assert isinstance(step.draws, GaussianDraws)
-    normals = [_numbered(step.draws.normals, f"fine_{k}") for k in range(refinement)]
-    signs = [_numbered(step.draws.signs, f"fine_{k}") for k in range(refinement)]
-    own_signs = _numbered(step.draws.signs, "coarse")
+    normals = [relabelled(step.draws.normals, f"fine_{k}") for k in range(refinement)]
+    signs = [relabelled(step.draws.signs, f"fine_{k}") for k in range(refinement)]
+    own_signs = relabelled(step.draws.signs, "coarse")
     fine: Sequence[Expr] = step.state
     for k in range(refinement):
         fine = fine if k == 0 else _projected(fine, step.bounds)
         fine = _one_step(step, fine, SUBSTEP / refinement, (*normals[k], *signs[k]))
     sums = [sum(same, Integer(0)) / sqrt(Integer(refinement)) for same in zip(*normals, strict=True)]
-    own_state = _numbered(step.state, "coarse")
+    own_state = relabelled(step.state, "coarse")
     coarse = _one_step(step, own_state, SUBSTEP, (*sums, *own_signs))
     drawn = GaussianDraws(
         tuple(n for each in normals for n in each), (*(s for each in signs for s in each), *own_signs)
@@ -92,7 +92,3 @@ def _projected(state: Sequence[Expr], bounds: Sequence[tuple[float, float]]) -> 
         e = e if isinf(low) else Max(e, low, evaluate=False)
         projected.append(e if isinf(high) else Min(e, high, evaluate=False))
     return tuple(projected)
-
-
-def _numbered(symbols: Sequence[Symbol], label: str) -> tuple[Symbol, ...]:
-    return tuple(Symbol(f"{s.name.removesuffix('__')}_{label}__", **s.assumptions0) for s in symbols)

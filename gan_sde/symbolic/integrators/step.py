@@ -24,6 +24,12 @@ class Terms:
 Slots = tuple[tuple[int, int], ...]
 
 
+def refuse_coupling(integrator: str, slots: Slots | None) -> None:
+    """Raise ValueError where the noise of a training is to be shared by an integrator that draws no normals."""
+    if slots is not None:
+        raise ValueError(f"integrator: expected one with normal increments for a coupled run, got {integrator!r}")
+
+
 def terms(sde: SDE, slots: Slots | None = None) -> Terms:
     """Rewrite an SDE in the symbols of a recipe; its game must have no free constants.
 
