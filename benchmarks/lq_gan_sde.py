@@ -52,10 +52,11 @@ def methods(dtype: str) -> list[Method]:
         Method("numpy loop, SFC64", partial(peers.numpy_loop, few, STEPS, dtype), few * STEPS),
         Method("numba loop, one trajectory at a time", partial(peers.numba_loop, few, STEPS, dtype), few * STEPS),
         Method("diffrax Euler, UnsafeBrownianPath", partial(peers.diffrax, few, STEPS, dtype), few * STEPS),
-        Method("torchsde Euler, BrownianInterval(dt=lr)", partial(peers.torchsde, 16384, 200, dtype, True),
-               16384 * 200),
-        Method("torchsde Euler, default Brownian motion", partial(peers.torchsde, 16384, 200, dtype, False),
-               16384 * 200),
+        # its Brownian motion is a tree over the steps: the default one gets slower with their number
+        Method("torchsde Euler, BrownianInterval(dt=lr)", partial(peers.torchsde, 16384, STEPS, dtype, True),
+               16384 * STEPS),
+        Method("torchsde Euler, default Brownian motion", partial(peers.torchsde, 16384, STEPS, dtype, False),
+               16384 * STEPS),
     ]  # fmt: skip
 
 

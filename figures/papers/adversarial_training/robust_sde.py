@@ -144,7 +144,7 @@ def _table(orders: dict[Pair, Orders]) -> Table:
         "weak errors at t = 2, eight points, K = 2, B = 2",
         ("training and SDE", "lr", "length of the error of 1st and 2nd moments", "slope from the rate before"),
         tuple(rows),
-        "No sampling: both processes on a grid of quintic splines, whose error, about 3e-7, shows at the smallest rates.",
+        "No sampling: both processes on a grid of quintic splines; its error, 3e-7, shows at the smallest rates.",
     )
 
 
