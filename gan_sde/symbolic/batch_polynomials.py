@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sympy import Add, Basic, Expr, Function, Integer, Mul, Poly, PolynomialError, Pow, Symbol
 
 from gan_sde.symbolic.oracle import Batch
+from gan_sde.symbolic.products import NoPolynomialError, Products
 from gan_sde.symbolic.shared_trees import symbols_of
 
 Monomial = tuple[tuple[int, int], ...]
@@ -48,26 +49,34 @@ def batch_polynomials(batches: Sequence[Batch], vector: Sequence[Expr]) -> list[
         if not present:
             rows.append({(): entry})
         elif entry.is_rational_function() or not expansion.covers(entry):
-            rows.append(_by_poly(entry, present, keys))
+            rows.append(_by_powers(entry, present, keys))
         else:
             rows.append(expansion.coefficients(entry, keys))
     return rows
 
 
-def _by_poly(entry: Expr, present: Sequence[Symbol], keys: Mapping[Symbol, tuple[int, int]]) -> dict[Monomial, Expr]:
-    """What sympy makes of it."""
+def _by_powers(entry: Expr, present: Sequence[Symbol], keys: Mapping[Symbol, tuple[int, int]]) -> dict[Monomial, Expr]:
+    """Coefficients of a polynomial in the batch means."""
+    where = [keys[s] for s in present]
+    try:
+        terms = Products().coefficients(entry, present)
+    except NoPolynomialError:
+        terms = _poly_terms(entry, present)
+    return {
+        tuple(sorted(key for key, n in zip(where, powers, strict=True) for _ in range(n))): c
+        for powers, c in terms.items()
+    }
+
+
+def _poly_terms(entry: Expr, present: Sequence[Symbol]) -> dict[tuple[int, ...], Expr]:
     message = "algorithm: expected an update polynomial in the batch means, got another function"
     try:
         poly = Poly(entry, *present)
     except PolynomialError as error:
         raise ValueError(message) from error
-    if any(c.free_symbols & keys.keys() for c in poly.coeffs()):
+    if any(c.free_symbols & set(present) for c in poly.coeffs()):
         raise ValueError(message)
-    where = [keys[s] for s in present]
-    return {
-        tuple(sorted(key for key, n in zip(where, powers, strict=True) for _ in range(n))): c
-        for powers, c in poly.terms()
-    }
+    return dict(poly.terms())
 
 
 _Product = tuple[int, ...]

@@ -25,6 +25,7 @@ from gan_sde.symbolic.empirical import Empirical as Empirical
 from gan_sde.symbolic.law import AbstractDistribution as AbstractDistribution
 from gan_sde.symbolic.law import Expansion as Expansion
 from gan_sde.symbolic.law import constant
+from gan_sde.symbolic.products import NoPolynomialError, Products
 from gan_sde.symbolic.validation import shown
 
 
@@ -33,6 +34,10 @@ def _powers(expression: Expr, symbol: Symbol, value: Expr, base: Symbol, law: st
     in_base = expression.xreplace({symbol: value})
     if not in_base.has(base):
         return {0: in_base}
+    try:
+        return {power: c for (power,), c in Products().coefficients(in_base, (base,)).items()}
+    except NoPolynomialError:
+        pass  # sympy may still make a polynomial in the base variate of it
     try:
         poly = Poly(in_base, base)
     except PolynomialError:

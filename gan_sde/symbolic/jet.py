@@ -123,13 +123,13 @@ class JetOracle(AbstractOracle):
         return self._symbolic.fresh()
 
     def F(self, x: Jet, batch: Batch) -> Jet:
-        return self._expand(self._symbolic.random_field(batch)[0], x)
+        return self._expand(self._symbolic.random_field(batch), x)
 
     def jvp(self, x: Jet, v: Jet, batch: Batch) -> Jet:
-        return self._expand(self._symbolic.random_field(batch)[1], x) * v
+        return self._expand(self._symbolic.random_jacobian(batch), x) * v
 
     def vjp(self, x: Jet, v: Jet, batch: Batch) -> Jet:
-        return self._expand(self._symbolic.random_field(batch)[1].T, x) * v
+        return self._expand(self._symbolic.random_jacobian(batch).T, x) * v
 
     def only(self, player: str, v: Jet) -> Jet:
         return Jet(tuple(self._symbolic.only(player, c) for c in v.coefficients))
