@@ -42,33 +42,36 @@ def batch_polynomials(batches: Sequence[Batch], vector: Sequence[Expr]) -> list[
     [{((0, 0), (0, 0)): 1, ((0, 1),): 1, (): -tanh(x)**2}]
     """
     keys = {s: (b, k) for b, batch in enumerate(batches) for k, s in enumerate(batch.means)}
-    expansion = _Expansion(keys.keys())
+    expansion, products = _Expansion(keys.keys()), Products()
     rows: list[dict[Monomial, Expr]] = []
     for entry in vector:
         present = sorted(symbols_of([entry]) & keys.keys(), key=lambda s: keys[s])
         if not present:
             rows.append({(): entry})
-        elif entry.is_rational_function() or not expansion.covers(entry):
-            rows.append(_by_powers(entry, present, keys))
-        else:
-            rows.append(expansion.coefficients(entry, keys))
+            continue
+        try:
+            rows.append(_by_monomial(products.coefficients(entry, present), present, keys))
+        except NoPolynomialError:
+            if entry.is_rational_function() or not expansion.covers(entry):
+                rows.append(_by_poly(entry, present, keys))
+            else:
+                rows.append(expansion.coefficients(entry, keys))
     return rows
 
 
-def _by_powers(entry: Expr, present: Sequence[Symbol], keys: Mapping[Symbol, tuple[int, int]]) -> dict[Monomial, Expr]:
-    """Coefficients of a polynomial in the batch means."""
+def _by_monomial(
+    terms: Mapping[tuple[int, ...], Expr], present: Sequence[Symbol], keys: Mapping[Symbol, tuple[int, int]]
+) -> dict[Monomial, Expr]:
+    """Coefficients by powers of the batch means that occur, by product of them."""
     where = [keys[s] for s in present]
-    try:
-        terms = Products().coefficients(entry, present)
-    except NoPolynomialError:
-        terms = _poly_terms(entry, present)
     return {
         tuple(sorted(key for key, n in zip(where, powers, strict=True) for _ in range(n))): c
         for powers, c in terms.items()
     }
 
 
-def _poly_terms(entry: Expr, present: Sequence[Symbol]) -> dict[tuple[int, ...], Expr]:
+def _by_poly(entry: Expr, present: Sequence[Symbol], keys: Mapping[Symbol, tuple[int, int]]) -> dict[Monomial, Expr]:
+    """What sympy makes of it."""
     message = "algorithm: expected an update polynomial in the batch means, got another function"
     try:
         poly = Poly(entry, *present)
@@ -76,7 +79,7 @@ def _poly_terms(entry: Expr, present: Sequence[Symbol]) -> dict[tuple[int, ...],
         raise ValueError(message) from error
     if any(c.free_symbols & set(present) for c in poly.coeffs()):
         raise ValueError(message)
-    return dict(poly.terms())
+    return _by_monomial(dict(poly.terms()), present, keys)
 
 
 _Product = tuple[int, ...]

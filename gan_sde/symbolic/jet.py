@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sympy import Expr, ImmutableMatrix, Integer, MatrixBase, Symbol, sqrt, sympify
 
-from gan_sde.symbolic.field import tidy
+from gan_sde.symbolic.field import tidied, tidy
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.oracle import AbstractOracle, Batch, SymbolicOracle
 
@@ -176,7 +176,7 @@ class JetOracle(AbstractOracle):
                 if (k, n) not in hessians:
                     hessians[k, n] = gradients[k].diff(self._game.parameters[n])
                 quadratic += _at(hessians[k, n], table) * (first[k] * first[n]) / 2
-        return Jet((_at(matrix, table), linear.applyfunc(tidy), quadratic.applyfunc(tidy)))
+        return Jet((_at(matrix, table), tidied(linear), tidied(quadratic)))
 
     def _differentiate(self, matrix: ImmutableMatrix) -> _Derivatives:
         if matrix not in self._derivatives:

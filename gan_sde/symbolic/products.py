@@ -27,6 +27,10 @@ class NoPolynomialError(Exception):
     """An expression is none that is multiplied out here."""
 
 
+FEW_TERMS = 3000
+"""Up to here Floats are left to sympy, which adds them in an order of its own: recipes are known by their digits."""
+
+
 class Products:
     """Expressions as sums of products of symbols, of their inverses and of roots of integers.
 
