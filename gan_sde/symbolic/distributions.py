@@ -26,11 +26,14 @@ from gan_sde.symbolic.law import AbstractDistribution as AbstractDistribution
 from gan_sde.symbolic.law import Expansion as Expansion
 from gan_sde.symbolic.law import constant
 from gan_sde.symbolic.products import NoPolynomialError, Products
+from gan_sde.symbolic.shared_trees import symbols_of
 from gan_sde.symbolic.validation import shown
 
 
 def _powers(expression: Expr, symbol: Symbol, value: Expr, base: Symbol, law: str) -> dict[int, Expr]:
     """Coefficients of the powers of ``base``, in which the data symbol has this ``value``."""
+    if symbol not in symbols_of([expression]):
+        return {0: expression}
     in_base = expression.xreplace({symbol: value})
     if not in_base.has(base):
         return {0: in_base}

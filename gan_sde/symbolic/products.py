@@ -7,7 +7,7 @@ dictionary from products to numbers; exact numbers stay exact, and the trees tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import groupby
 from math import isfinite
@@ -205,11 +205,11 @@ def _number(e: Rational | Float) -> Coefficient:
 
 
 def _sympified(c: Coefficient) -> Expr:
-    if type(c) is float:
+    if isinstance(c, float):
         if not isfinite(c):
             raise NoPolynomialError
         return Float(c)
-    return Integer(c) if type(c) is int else Rational(c.numerator, c.denominator)
+    return Integer(c) if isinstance(c, int) else Rational(c.numerator, c.denominator)
 
 
 def _is_multiplied_out(e: Basic) -> bool:
