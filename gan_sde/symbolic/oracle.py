@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Basic, ImmutableMatrix, Symbol, sqrt, zeros
+from sympy import Add, Basic, ImmutableMatrix, Symbol, sqrt
 
 from gan_sde.symbolic.derivatives import jacobian
 from gan_sde.symbolic.game import Game
@@ -138,8 +138,13 @@ class SymbolicOracle(AbstractOracle):
         """Batch field ``d x 1``, in the parameters and the batch means."""
         if batch not in self._fields:
             game = self._game
-            noise = game.noise_modes * ImmutableMatrix(batch.means) if batch.means else zeros(game.dim, 1)
-            self._fields[batch] = ImmutableMatrix(game.field + noise)
+            modes = game.noise_modes
+            self._fields[batch] = ImmutableMatrix(
+                [
+                    Add(f, *(g * s for g, s in zip(modes[i, :], batch.means, strict=True)))
+                    for i, f in enumerate(game.field)
+                ]
+            )
         return self._fields[batch]
 
     def random_jacobian(self, batch: Batch) -> ImmutableMatrix:

@@ -212,6 +212,17 @@ def _sympified(c: Coefficient) -> Expr:
     return Integer(c) if isinstance(c, int) else Rational(c.numerator, c.denominator)
 
 
+def is_exact_and_multiplied_out(e: Basic) -> bool:
+    """Whether this is a sum of products of numbers without rounding and of whole positive powers of symbols."""
+    return isinstance(e, Add) and all(_is_product(a) and _is_exact(a) for a in e.args)
+
+
+def _is_exact(product: Basic) -> bool:
+    return all(
+        not isinstance(f, Float) and not (isinstance(f, Pow) and f.exp.is_negative) for f in Mul.make_args(product)
+    )
+
+
 def _is_multiplied_out(e: Basic) -> bool:
     return all(map(_is_product, e.args)) if isinstance(e, Add) else _is_product(e)
 

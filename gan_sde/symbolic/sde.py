@@ -255,23 +255,35 @@ def _covariance(update: Update, rows: Sequence[dict[Monomial, Expr]]) -> Immutab
     """``eta`` times the covariance of a vector of polynomials in the batch means, exact in B."""
     d, products = len(rows), Products()
     entries = [[Integer(0)] * d for _ in range(d)]
-    covariances: dict[tuple[Monomial, Monomial], Expr] = {}
+    correlated = _correlated(update, list(dict.fromkeys(m for row in rows for m in row)))
     for i in range(d):
         for j in range(i, d):
-            terms: list[tuple[Expr, ...]] = []
-            for m, c in rows[i].items():
-                for n, e in rows[j].items():
-                    if m and n and {b for b, _ in m} & {b for b, _ in n}:
-                        key = (m, n) if m <= n else (n, m)
-                        if key not in covariances:
-                            covariances[key] = _monomial_covariance(update, *key)
-                        if covariances[key] != 0:
-                            terms.append((c, e, covariances[key]))
+            terms = [
+                (c, rows[j][n], covariance)
+                for m, c in rows[i].items()
+                for n, covariance in correlated[m]
+                if n in rows[j]
+            ]
             try:
                 entries[i][j] = entries[j][i] = products.total((ETA, *factors) for factors in terms)
             except NoPolynomialError:
                 entries[i][j] = entries[j][i] = tidy(ETA * tidy(sum((Mul(*factors) for factors in terms), Integer(0))))
     return ImmutableMatrix(entries)
+
+
+def _correlated(update: Update, monomials: Sequence[Monomial]) -> dict[Monomial, list[tuple[Monomial, Expr]]]:
+    """For each product of batch means those that are correlated with it, and the covariance."""
+    found: dict[Monomial, list[tuple[Monomial, Expr]]] = {m: [] for m in monomials}
+    known: dict[tuple[Monomial, Monomial], Expr] = {}
+    for m in monomials:
+        for n in monomials:
+            if {b for b, _ in m} & {b for b, _ in n}:
+                key = (m, n) if m <= n else (n, m)
+                if key not in known:
+                    known[key] = _monomial_covariance(update, *key)
+                if known[key] != 0:
+                    found[m].append((n, known[key]))
+    return found
 
 
 def _monomial_covariance(update: Update, m: Monomial, n: Monomial) -> Expr:
