@@ -27,7 +27,7 @@ class NoPolynomialError(Exception):
     """An expression is none that is multiplied out here."""
 
 
-FEW_TERMS = 3000
+FEW_TERMS = 6000
 """Up to here Floats are left to sympy, which adds them in an order of its own: recipes are known by their digits."""
 
 
