@@ -15,6 +15,7 @@ ALL = {
     "lq-gan-sde": "lq_gan_sde.run",
     "lq-gan-training": "lq_gan_training.run",
     "dense-sde": "dense_sde.run",
+    "derivation": "derivation.run",
     "first-call": "separate.first_call",
     "lq-gan-maps": "lq_gan_maps.run",
     "staged": "staged.run",

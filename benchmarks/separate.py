@@ -11,14 +11,14 @@ import tempfile
 FIRST_CALL = """
 import json, sys, time
 import numpy as np
-from benchmarks.lq_gan_sde import process
+from benchmarks.{module} import process
 from gan_sde.kernels import cpu_stepper
 from gan_sde.symbolic.integrators import INTEGRATORS
-recipe = INTEGRATORS["euler"](process())
+recipe = INTEGRATORS["euler"](process({arguments}))
 began = time.perf_counter(), time.process_time()
 stepper = cpu_stepper(recipe, batch_size=16, seed=0)
-stepper.advance(np.ones((4, 16)), np.full(16, -1), trajectory=0, step=0, rates=np.full(1, 0.01))
-print(json.dumps({"wall": time.perf_counter() - began[0], "cpu": time.process_time() - began[1]}))
+stepper.advance(np.ones(({d}, 16)), np.full(16, -1), trajectory=0, step=0, rates=np.full(1, 0.01))
+print(json.dumps({{"wall": time.perf_counter() - began[0], "cpu": time.process_time() - began[1]}}))
 """
 
 LARGE = """
@@ -40,13 +40,23 @@ def in_a_process(code: str, **environment: str) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+FIRST_CALLS = {
+    "LQ-GAN, d = 4": {"module": "lq_gan_sde", "arguments": "", "d": 4},
+    "dense, d = 8": {"module": "dense_sde", "arguments": "8", "d": 8},
+}
+"""By name: the module that makes the SDE, what it makes it of, and its number of parameters."""
+
+
 def first_call() -> dict[str, dict[str, float]]:
-    """Seconds of the first call of the LQ-GAN's kernel: compiled, and found on disk; derivation and imports apart."""
-    with tempfile.TemporaryDirectory() as folder:
-        compiled = in_a_process(FIRST_CALL, GAN_SDE_CACHE=folder)
-        kept = [in_a_process(FIRST_CALL, GAN_SDE_CACHE=folder) for _ in range(3)]
-    found = {"compiled": compiled, "on disk": min(kept, key=lambda row: row["cpu"])}
-    print("\nFirst call of the LQ-GAN SDE's kernel, derivation and imports apart\n")
+    """Seconds of the first call of two SDEs' kernels: compiled, and found on disk; derivation and imports apart."""
+    found: dict[str, dict[str, float]] = {}
+    for name, case in FIRST_CALLS.items():
+        code = FIRST_CALL.format(**case)
+        with tempfile.TemporaryDirectory() as folder:
+            found[f"{name}, compiled"] = in_a_process(code, GAN_SDE_CACHE=folder)
+            kept = [in_a_process(code, GAN_SDE_CACHE=folder) for _ in range(3)]
+        found[f"{name}, found on disk"] = min(kept, key=lambda row: row["cpu"])
+    print("\nFirst call of an SDE's kernel, derivation and imports apart\n")
     for name, row in found.items():
         print(f"  {name:<52}{row['cpu']:>10.2f} s of CPU{row['wall']:>10.2f} s by the clock")
     return found

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sympy import Add, Basic, Expr, Function, Integer, Mul, Poly, PolynomialError, Pow, Symbol
 
 from gan_sde.symbolic.oracle import Batch
+from gan_sde.symbolic.products import NoPolynomialError, Products
 from gan_sde.symbolic.shared_trees import symbols_of
 
 Monomial = tuple[tuple[int, int], ...]
@@ -41,17 +42,32 @@ def batch_polynomials(batches: Sequence[Batch], vector: Sequence[Expr]) -> list[
     [{((0, 0), (0, 0)): 1, ((0, 1),): 1, (): -tanh(x)**2}]
     """
     keys = {s: (b, k) for b, batch in enumerate(batches) for k, s in enumerate(batch.means)}
-    expansion = _Expansion(keys.keys())
+    expansion, products = _Expansion(keys.keys()), Products()
     rows: list[dict[Monomial, Expr]] = []
     for entry in vector:
         present = sorted(symbols_of([entry]) & keys.keys(), key=lambda s: keys[s])
         if not present:
             rows.append({(): entry})
-        elif entry.is_rational_function() or not expansion.covers(entry):
-            rows.append(_by_poly(entry, present, keys))
-        else:
-            rows.append(expansion.coefficients(entry, keys))
+            continue
+        try:
+            rows.append(_by_monomial(products.coefficients(entry, present), present, keys))
+        except NoPolynomialError:
+            if entry.is_rational_function() or not expansion.covers(entry):
+                rows.append(_by_poly(entry, present, keys))
+            else:
+                rows.append(expansion.coefficients(entry, keys))
     return rows
+
+
+def _by_monomial(
+    terms: Mapping[tuple[int, ...], Expr], present: Sequence[Symbol], keys: Mapping[Symbol, tuple[int, int]]
+) -> dict[Monomial, Expr]:
+    """Coefficients by powers of the batch means that occur, by product of them."""
+    where = [keys[s] for s in present]
+    return {
+        tuple(sorted(key for key, n in zip(where, powers, strict=True) for _ in range(n))): c
+        for powers, c in terms.items()
+    }
 
 
 def _by_poly(entry: Expr, present: Sequence[Symbol], keys: Mapping[Symbol, tuple[int, int]]) -> dict[Monomial, Expr]:
@@ -61,13 +77,9 @@ def _by_poly(entry: Expr, present: Sequence[Symbol], keys: Mapping[Symbol, tuple
         poly = Poly(entry, *present)
     except PolynomialError as error:
         raise ValueError(message) from error
-    if any(c.free_symbols & keys.keys() for c in poly.coeffs()):
+    if any(c.free_symbols & set(present) for c in poly.coeffs()):
         raise ValueError(message)
-    where = [keys[s] for s in present]
-    return {
-        tuple(sorted(key for key, n in zip(where, powers, strict=True) for _ in range(n))): c
-        for powers, c in poly.terms()
-    }
+    return _by_monomial(dict(poly.terms()), present, keys)
 
 
 _Product = tuple[int, ...]

@@ -9,7 +9,9 @@ from math import comb, factorial, prod
 from typing import ClassVar
 
 from sympy import (
+    Add,
     Expr,
+    Float,
     Integer,
     Piecewise,
     Poly,
@@ -25,14 +27,32 @@ from gan_sde.symbolic.empirical import Empirical as Empirical
 from gan_sde.symbolic.law import AbstractDistribution as AbstractDistribution
 from gan_sde.symbolic.law import Expansion as Expansion
 from gan_sde.symbolic.law import constant
+from gan_sde.symbolic.products import NoPolynomialError, Products, is_exact_and_multiplied_out
+from gan_sde.symbolic.shared_trees import symbols_of
 from gan_sde.symbolic.validation import shown
 
 
 def _powers(expression: Expr, symbol: Symbol, value: Expr, base: Symbol, law: str) -> dict[int, Expr]:
     """Coefficients of the powers of ``base``, in which the data symbol has this ``value``."""
+    if is_exact_and_multiplied_out(expression) and not value.has(Float):
+        # with many data symbols, most terms are free of this one
+        free = [term for term in expression.args if symbol not in term.free_symbols]
+        rest = Add(*(term for term in expression.args if symbol in term.free_symbols))
+        powers = _powers_of_any(rest, symbol, value, base, law)
+        return powers | {0: Add(powers.get(0, Integer(0)), *free)}
+    return _powers_of_any(expression, symbol, value, base, law)
+
+
+def _powers_of_any(expression: Expr, symbol: Symbol, value: Expr, base: Symbol, law: str) -> dict[int, Expr]:
+    if symbol not in symbols_of([expression]):
+        return {0: expression}
     in_base = expression.xreplace({symbol: value})
     if not in_base.has(base):
         return {0: in_base}
+    try:
+        return {power: c for (power,), c in Products().coefficients(in_base, (base,)).items()}
+    except NoPolynomialError:
+        pass  # sympy may still make a polynomial in the base variate of it
     try:
         poly = Poly(in_base, base)
     except PolynomialError:

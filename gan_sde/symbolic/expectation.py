@@ -17,6 +17,7 @@ from typing import TypeAlias
 from sympy import Expr, ImmutableMatrix, Integer, Mul, Symbol
 
 from gan_sde.symbolic.distributions import AbstractDistribution, Expansion
+from gan_sde.symbolic.products import NoPolynomialError, Products
 from gan_sde.symbolic.recipe import Table
 
 DataKey: TypeAlias = "Symbol | tuple[Symbol, ...]"
@@ -141,7 +142,7 @@ def chaos(expressions: Sequence[Expr], data: Mapping[DataKey, AbstractDistributi
     order = sorted(terms, key=lambda label: (label[0][0], len(label), label))
     columns = [ImmutableMatrix(terms[label]) for label in order]
     return Chaos(
-        mean=ImmutableMatrix([e.expand() if e.is_polynomial() else e for e in mean]),
+        mean=ImmutableMatrix([expanded_polynomial(e) for e in mean]),
         modes=ImmutableMatrix.hstack(*columns) if columns else ImmutableMatrix.zeros(len(mean), 0),
         functions=tuple(functions[label] for label in order),
         keys=tuple(order),
@@ -164,7 +165,7 @@ def _refine(
     for label in labels:
         block = [next(rows) for _ in terms[label]]
         for k in range(len(expansion.functions) + 1):
-            vector = [row[k].expand() if row[k].is_polynomial() else row[k] for row in block]
+            vector = [expanded_polynomial(row[k]) for row in block]
             if label == () and k == 0:
                 refined[()] = vector
             elif any(v != 0 for v in vector):
@@ -173,3 +174,11 @@ def _refine(
                 factor = Integer(1) if k == 0 else expansion.functions[k - 1]
                 refined_functions[new] = functions[label] * factor
     return refined, refined_functions
+
+
+def expanded_polynomial(e: Expr) -> Expr:
+    """A polynomial expanded, another expression as it is."""
+    try:
+        return Products(quotients=False).expanded(e)
+    except NoPolynomialError:
+        return e.expand() if e.is_polynomial() else e

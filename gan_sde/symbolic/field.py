@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sympy import Dummy, Expr, ImmutableMatrix, Matrix, Symbol, simplify, solve
+from sympy import Dummy, Expr, ImmutableMatrix, Integer, Matrix, MatrixBase, Symbol, simplify, solve
 from sympy import latex as to_latex
+
+from gan_sde.symbolic.derivatives import Gradient
+from gan_sde.symbolic.products import NoPolynomialError, Products
+from gan_sde.symbolic.shared_trees import substitute
 
 if TYPE_CHECKING:
     from gan_sde.symbolic.game import Game
@@ -17,9 +21,12 @@ def own_gradients(losses: Mapping[str, Expr], players: Mapping[str, Sequence[Sym
     # sympy differentiates Abs of a plain symbol as of a complex number; stand-ins that are real avoid that
     real = {s: Dummy(s.name, real=True) for loss in losses.values() for s in loss.free_symbols}
     back = {stand_in: s for s, stand_in in real.items()}
-    return ImmutableMatrix(
-        [losses[p].xreplace(real).diff(real.get(s, s)).xreplace(back) for p, block in players.items() for s in block]
-    )
+    entries: list[Expr] = []
+    for p, block in players.items():
+        stand_ins = [real.get(s, s) for s in block]
+        derivatives = Gradient(stand_ins)(losses[p].xreplace(real))
+        entries += substitute([derivatives.get(s, Integer(0)) for s in stand_ins], back)
+    return ImmutableMatrix(entries)
 
 
 def symmetric_part(matrix: ImmutableMatrix) -> ImmutableMatrix:
@@ -39,7 +46,20 @@ def hamiltonian(field: ImmutableMatrix) -> Expr:
 
 def tidy(expression: Expr) -> Expr:
     """Expand polynomials and sums of quotients; leave other expressions as they are."""
-    return expression.expand() if expression.is_rational_function() else expression
+    return _tidy(expression, Products())
+
+
+def tidied(matrix: MatrixBase) -> ImmutableMatrix:
+    """`tidy` of each entry; what they share is multiplied out once."""
+    products = Products()
+    return ImmutableMatrix(*matrix.shape, [_tidy(e, products) for e in matrix])
+
+
+def _tidy(expression: Expr, products: Products) -> Expr:
+    try:
+        return products.expanded(expression)
+    except NoPolynomialError:
+        return expression.expand() if expression.is_rational_function() else expression
 
 
 def equilibria(

@@ -26,6 +26,7 @@ from gan_sde.symbolic.declaration import (
     refuse_repeats,
     symbols_of,
 )
+from gan_sde.symbolic.derivatives import jacobian
 from gan_sde.symbolic.distributions import AbstractDistribution
 from gan_sde.symbolic.expectation import Chaos, DataKey, chaos
 from gan_sde.symbolic.validation import shown
@@ -257,7 +258,7 @@ class Game:
     @cached_property
     def jacobian(self) -> ImmutableMatrix:
         """``DF``, ``d x d``."""
-        return ImmutableMatrix(self.field.jacobian(self.parameters))
+        return jacobian(self.field, self.parameters)
 
     @cached_property
     def symmetric(self) -> ImmutableMatrix:
@@ -277,7 +278,7 @@ class Game:
     @cached_property
     def noise_covariance(self) -> ImmutableMatrix:
         """Per-sample covariance of the stochastic field, ``d x d``; a batch divides it by its size."""
-        return ImmutableMatrix((self.noise_modes * self.noise_modes.T).applyfunc(field_.tidy))
+        return field_.tidied(self.noise_modes * self.noise_modes.T)
 
     def equilibria(self) -> list[dict[Symbol, Expr]]:
         """Points where the field vanishes (inside the bounds where that can be decided).

@@ -7,21 +7,27 @@ would be thrown away afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from math import prod
+from operator import mul
 from typing import Any
 
 import numpy as np
-from sympy import Expr, ImmutableMatrix, Integer, MatrixBase, Symbol, sqrt, sympify
+from sympy import Expr, Float, ImmutableMatrix, Integer, MatrixBase, Rational, Symbol, sqrt, sympify
 
+from gan_sde.symbolic.derivatives import Gradient
 from gan_sde.symbolic.field import tidy
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.oracle import AbstractOracle, Batch, SymbolicOracle
+from gan_sde.symbolic.products import FEW_TERMS, NoPolynomialError, Products
 
 ORDER = 2
+HALF = Rational(1, 2)
 
-_Derivatives = tuple[list[ImmutableMatrix], dict[tuple[int, int], ImmutableMatrix]]
-"""First derivatives by the parameters, and those second ones that were needed."""
+_Terms = list[tuple[Expr, ...]]
+"""Products by their factors, to be summed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +115,7 @@ class JetOracle(AbstractOracle):
 
     def __init__(self, game: Game, symbolic: SymbolicOracle) -> None:
         self._game, self._symbolic = game, symbolic
-        self._derivatives: dict[ImmutableMatrix, _Derivatives] = {}
+        self._gradient = Gradient(game.parameters)
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -123,13 +129,13 @@ class JetOracle(AbstractOracle):
         return self._symbolic.fresh()
 
     def F(self, x: Jet, batch: Batch) -> Jet:
-        return self._expand(self._symbolic.random_field(batch)[0], x)
+        return self._expand(self._symbolic.random_field(batch), x)
 
     def jvp(self, x: Jet, v: Jet, batch: Batch) -> Jet:
-        return self._expand(self._symbolic.random_field(batch)[1], x) * v
+        return self._expand(self._symbolic.random_jacobian(batch), x) * v
 
     def vjp(self, x: Jet, v: Jet, batch: Batch) -> Jet:
-        return self._expand(self._symbolic.random_field(batch)[1].T, x) * v
+        return self._expand(self._symbolic.random_jacobian(batch).T, x) * v
 
     def only(self, player: str, v: Jet) -> Jet:
         return Jet(tuple(self._symbolic.only(player, c) for c in v.coefficients))
@@ -167,30 +173,38 @@ class JetOracle(AbstractOracle):
         zero = matrix * 0
         if not any(first) and not any(second):
             return Jet((_at(matrix, table), zero, zero))
-        gradients, hessians = self._differentiate(matrix)
-        moving = [k for k in range(len(first)) if first[k] != 0]
-        linear = _total((_at(gradients[k], table) * first[k] for k in moving), zero)
-        quadratic = _total((_at(gradients[k], table) * second[k] for k in range(len(second)) if second[k] != 0), zero)
-        for k in moving:
-            for n in moving:
-                if (k, n) not in hessians:
-                    hessians[k, n] = gradients[k].diff(self._game.parameters[n])
-                quadratic += _at(hessians[k, n], table) * (first[k] * first[n]) / 2
-        return Jet((_at(matrix, table), linear.applyfunc(tidy), quadratic.applyfunc(tidy)))
-
-    def _differentiate(self, matrix: ImmutableMatrix) -> _Derivatives:
-        if matrix not in self._derivatives:
-            gradients = [matrix.diff(s) for s in self._game.parameters]
-            self._derivatives[matrix] = gradients, {}  # second derivatives when they are needed
-        return self._derivatives[matrix]
+        one, two = (
+            {s: e for s, e in zip(self._game.parameters, column, strict=True) if e != 0} for column in (first, second)
+        )
+        linear: list[_Terms] = []
+        quadratic: list[_Terms] = []
+        for entry in matrix:
+            slopes = self._gradient(entry)
+            at = {s: slopes[s].xreplace(table) for s in self._game.parameters if s in slopes}
+            linear.append([(d, one[s]) for s, d in at.items() if s in one])
+            quadratic.append([(d, two[s]) for s, d in at.items() if s in two])
+            for s in (s for s in at if s in one):
+                bends = self._gradient(slopes[s])
+                quadratic[-1] += [(bends[r].xreplace(table), one[s] * one[r], HALF) for r in one if r in bends]
+        shape = matrix.shape
+        return Jet((_at(matrix, table), *(ImmutableMatrix(*shape, _summed(rows)) for rows in (linear, quadratic))))
 
 
 def _at(matrix: ImmutableMatrix, table: Mapping[Symbol, Expr]) -> ImmutableMatrix:
     return matrix.xreplace(dict(table)) if table else matrix
 
 
-def _total(terms: Any, zero: ImmutableMatrix) -> ImmutableMatrix:
-    total = zero
-    for term in terms:
-        total = total + term
-    return total
+def _summed(rows: Sequence[_Terms]) -> list[Expr]:
+    """Tidy sums of products."""
+    few = sum(prod(max(1, len(f.args)) for f in factors) for terms in rows for factors in terms) < FEW_TERMS
+    floats = few and any(f.has(Float) for terms in rows for factors in terms for f in factors)
+    products = Products()
+    found: list[Expr] = []
+    for terms in rows:
+        try:
+            if floats:
+                raise NoPolynomialError
+            found.append(products.total(terms))
+        except NoPolynomialError:
+            found.append(tidy(_sum((Integer(0), *(reduce(mul, factors) for factors in terms)))))
+    return found

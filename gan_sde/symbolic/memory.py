@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from sympy import Expr, ImmutableMatrix, Integer, Symbol, eye
 
-from gan_sde.symbolic.field import tidy
+from gan_sde.symbolic.derivatives import jacobian
+from gan_sde.symbolic.field import tidied, tidy
 from gan_sde.symbolic.jet import Jet
 
 Mean = Callable[[Sequence[Expr]], ImmutableMatrix]
@@ -76,8 +77,8 @@ def reduce_memory(
     state = (*parameters, *(memory[k] for k in slow))
     first, second = (ImmutableMatrix([*x.coefficients[n], *(orders[n][k] for k in slow)]) for n in (1, 2))
     if not fast:
-        terms = tuple(ImmutableMatrix(t.applyfunc(tidy)) for t in (first, second))
-        return Reduced(state, (terms[0], terms[1]), ImmutableMatrix.zeros(len(state), 1), ())
+        terms = (tidied(first), tidied(second))
+        return Reduced(state, terms, ImmutableMatrix.zeros(len(state), 1), ())
     symbols = tuple(memory[k] for k in fast)
     relaxation = ImmutableMatrix([orders[0][k] for k in fast])
     correction = ImmutableMatrix([orders[1][k] for k in fast])
@@ -98,20 +99,20 @@ def _eliminate(
     pull, drive = _affine(motion[0], fast, constant=True)
     resolvent = (eye(len(fast)) - decay).inv()
     lever = pull * resolvent
-    field = (drive + lever * gain).applyfunc(tidy)
+    field = tidied(drive + lever * gain)
     coupling, rest = _affine(motion[1] + lever * correction, fast, constant=False)
-    coupling = (coupling - field.jacobian(state) * lever).applyfunc(tidy)
+    coupling = tidied(coupling - jacobian(field, state) * lever)
     in_long_run = resolvent * gain
     mean_gain, mean_field = mean(list(in_long_run)), mean(list(field))
     mean_coupling = ImmutableMatrix.hstack(*(mean(list(coupling[:, k])) for k in range(coupling.cols)))
     # products of one batch's noise in both factors would be a covariance that the algorithm does not have
     second = rest + mean_coupling * in_long_run + (coupling - mean_coupling) * mean_gain
     back = -(lever * mean_gain)
-    bracket = back.jacobian(state) * mean_field - mean_field.jacobian(state) * back
+    bracket = jacobian(back, state) * mean_field - jacobian(mean_field, state) * back
     return Reduced(
         state=state,
-        terms=(ImmutableMatrix(field), ImmutableMatrix((second + bracket).applyfunc(tidy))),
-        shift=ImmutableMatrix((lever * ImmutableMatrix(fast) + back).applyfunc(tidy)),
+        terms=(ImmutableMatrix(field), tidied(second + bracket)),
+        shift=tidied(lever * ImmutableMatrix(fast) + back),
         fast=fast,
     )
 
@@ -120,7 +121,7 @@ def _affine(
     vector: ImmutableMatrix, memory: tuple[Symbol, ...], *, constant: bool
 ) -> tuple[ImmutableMatrix, ImmutableMatrix]:
     """Slope and intercept of a vector that is affine in the memory."""
-    slope = ImmutableMatrix(vector.jacobian(memory).applyfunc(tidy))
+    slope = tidied(jacobian(vector, memory))
     if slope.free_symbols & set(memory) or (constant and slope.free_symbols):
         raise ValueError(
             "algorithm: expected a fast memory that enters linearly; "

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Basic, ImmutableMatrix, Symbol, sqrt, zeros
+from sympy import Add, Basic, ImmutableMatrix, Symbol, sqrt
 
+from gan_sde.symbolic.derivatives import jacobian
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.shared_trees import substitute
 
@@ -91,7 +92,8 @@ class SymbolicOracle(AbstractOracle):
 
     def __init__(self, game: Game) -> None:
         self._game = game
-        self._matrices: dict[Batch, tuple[ImmutableMatrix, ImmutableMatrix]] = {}
+        self._fields: dict[Batch, ImmutableMatrix] = {}
+        self._jacobians: dict[Batch, ImmutableMatrix] = {}
         self.batches: list[Batch] = []
 
     @property
@@ -109,13 +111,13 @@ class SymbolicOracle(AbstractOracle):
         return batch
 
     def F(self, x: Any, batch: Batch) -> ImmutableMatrix:
-        return self._at(self.random_field(batch)[0], x)
+        return self._at(self.random_field(batch), x)
 
     def jvp(self, x: Any, v: Any, batch: Batch) -> ImmutableMatrix:
-        return self._at(self.random_field(batch)[1], x) * v
+        return self._at(self.random_jacobian(batch), x) * v
 
     def vjp(self, x: Any, v: Any, batch: Batch) -> ImmutableMatrix:
-        return self._at(self.random_field(batch)[1], x).T * v
+        return self._at(self.random_jacobian(batch), x).T * v
 
     def only(self, player: str, v: Any) -> ImmutableMatrix:
         own = set(self._game.players[player])
@@ -132,14 +134,24 @@ class SymbolicOracle(AbstractOracle):
     def over_root(self, v: Any, w: Any, epsilon: float) -> ImmutableMatrix:
         return ImmutableMatrix([a / (sqrt(b) + epsilon) for a, b in zip(v, w, strict=True)])
 
-    def random_field(self, batch: Batch) -> tuple[ImmutableMatrix, ImmutableMatrix]:
-        """Batch field ``d x 1`` and its Jacobian ``d x d``, in the parameters and the batch means."""
-        if batch not in self._matrices:
+    def random_field(self, batch: Batch) -> ImmutableMatrix:
+        """Batch field ``d x 1``, in the parameters and the batch means."""
+        if batch not in self._fields:
             game = self._game
-            noise = game.noise_modes * ImmutableMatrix(batch.means) if batch.means else zeros(game.dim, 1)
-            field = ImmutableMatrix(game.field + noise)
-            self._matrices[batch] = field, ImmutableMatrix(field.jacobian(game.parameters))
-        return self._matrices[batch]
+            modes = game.noise_modes
+            self._fields[batch] = ImmutableMatrix(
+                [
+                    Add(f, *(g * s for g, s in zip(modes[i, :], batch.means, strict=True)))
+                    for i, f in enumerate(game.field)
+                ]
+            )
+        return self._fields[batch]
+
+    def random_jacobian(self, batch: Batch) -> ImmutableMatrix:
+        """Jacobian ``d x d`` of the batch field."""
+        if batch not in self._jacobians:
+            self._jacobians[batch] = jacobian(self.random_field(batch), self._game.parameters)
+        return self._jacobians[batch]
 
     def _at(self, matrix: ImmutableMatrix, x: Any) -> ImmutableMatrix:
         table: dict[Basic, Basic] = {s: e for s, e in zip(self._game.parameters, x, strict=True) if s != e}

@@ -15,12 +15,14 @@ from math import inf
 from typing import Any
 
 import numpy as np
-from sympy import Expr, ImmutableMatrix, Integer, Rational, Symbol, sqrt
+from sympy import Expr, Float, ImmutableMatrix, Integer, Mul, Rational, Symbol, sqrt
 from sympy import latex as to_latex
 
-from gan_sde.symbolic.field import tidy
+from gan_sde.symbolic.derivatives import jacobian
+from gan_sde.symbolic.field import tidied, tidy
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.noise_factor import exact_factor
+from gan_sde.symbolic.products import FEW_TERMS, NoPolynomialError, Products
 from gan_sde.symbolic.tensor_functions import TensorSDE
 from gan_sde.symbolic.update import BATCH_SIZE, ETA, Monomial, Update
 from gan_sde.symbolic.validation import check_batch_size, check_choice, check_positive
@@ -173,14 +175,10 @@ def derive_sde(update: Update, *, order: int = 1, noise: str = "leading", diffus
         ("diffusion_order", diffusion_order, (1, 2)),
     ):
         check_choice(name, value, choices)
-    parameters = update.state
     first = list(update.terms[0])
     rows = update.polynomial(first)
-    b0 = update.mean(first)
-    drift = b0
-    if order == 2:
-        b1 = update.mean(list(update.terms[1])) - b0.jacobian(parameters) * b0 / 2
-        drift = b0 + ETA * b1
+    b0 = update.mean_of(rows)
+    drift = tidied(b0) if order == 1 else _second_order(b0, update.mean(list(update.terms[1])), update.state)
     covariance = _covariance(update, rows)
     modes = _linear_modes(rows, [(b, k) for b, batch in enumerate(update.batches) for k in range(len(batch.means))])
     linear = all(len(m) < 2 for row in rows for m in row)
@@ -188,7 +186,7 @@ def derive_sde(update: Update, *, order: int = 1, noise: str = "leading", diffus
         raise ValueError("diffusion_order: expected 1 for an update with products of batch means, got 2")
     if diffusion_order == 2:
         modes = _corrected_modes(update, modes, b0)
-        covariance = (modes.values * modes.values.T).applyfunc(tidy) / BATCH_SIZE
+        covariance = tidied(modes.values * modes.values.T * (ETA / BATCH_SIZE))
     diffusion = modes.values * sqrt(ETA / BATCH_SIZE)
     slots: tuple[tuple[int, int], ...] | None = modes.keys
     if noise == "exact" and not linear:
@@ -197,13 +195,31 @@ def derive_sde(update: Update, *, order: int = 1, noise: str = "leading", diffus
     return SDE(
         game=update.game,
         order=order,
-        drift=ImmutableMatrix(drift.applyfunc(tidy)),
+        drift=drift,
         diffusion=ImmutableMatrix(diffusion),
-        covariance=ImmutableMatrix((ETA * covariance).applyfunc(tidy)),
+        covariance=covariance,
         parameters=update.state,
         shift=update.shift,
         slots=slots,
     )
+
+
+def _second_order(b0: ImmutableMatrix, mean: ImmutableMatrix, state: Sequence[Symbol]) -> ImmutableMatrix:
+    """``b_0 + eta (mean - (D b_0) b_0 / 2)``, ``mean`` being that of ``U_1``."""
+    slope, products = jacobian(b0, state), Products()
+    half = Rational(-1, 2) * ETA
+    counts = [len(e.args) for e in b0]
+    written_out = sum(max(1, len(e.args)) * counts[n % len(state)] for n, e in enumerate(slope) if e != 0)
+    if b0.has(Float) and written_out < FEW_TERMS:
+        return tidied(b0 + ETA * (mean - slope * b0 / 2))
+    drift = []
+    for i in range(len(state)):
+        turned = [(half, slope[i, k], b0[k]) for k in range(len(state)) if slope[i, k] != 0]
+        try:
+            drift.append(products.total([(b0[i],), (ETA, mean[i]), *turned]))
+        except NoPolynomialError:
+            drift.append(tidy(b0[i] + ETA * (mean[i] - (slope[i, :] * b0)[0] / 2)))
+    return ImmutableMatrix(drift)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,29 +247,43 @@ def _corrected_modes(update: Update, modes: _Modes, b0: ImmutableMatrix) -> _Mod
     rows = update.polynomial(list(update.terms[1]))
     zero = Integer(0)
     second = ImmutableMatrix([[row.get((key,), zero) for key in modes.keys] for row in rows])
-    jacobian = b0.jacobian(update.state)
-    values = modes.values + ETA * (second - jacobian * modes.values * Rational(1, 2))
-    return _Modes(ImmutableMatrix(values.applyfunc(tidy)), modes.keys)
+    values = modes.values + ETA * (second - jacobian(b0, update.state) * modes.values * Rational(1, 2))
+    return _Modes(tidied(values), modes.keys)
 
 
 def _covariance(update: Update, rows: Sequence[dict[Monomial, Expr]]) -> ImmutableMatrix:
-    """Covariance of a vector of polynomials in the batch means, exact in B."""
-    d = len(rows)
+    """``eta`` times the covariance of a vector of polynomials in the batch means, exact in B."""
+    d, products = len(rows), Products()
     entries = [[Integer(0)] * d for _ in range(d)]
-    covariances: dict[tuple[Monomial, Monomial], Expr] = {}
+    correlated = _correlated(update, list(dict.fromkeys(m for row in rows for m in row)))
     for i in range(d):
         for j in range(i, d):
-            total: Expr = Integer(0)
-            for m, c in rows[i].items():
-                for n, e in rows[j].items():
-                    if m and n and {b for b, _ in m} & {b for b, _ in n}:
-                        key = (m, n) if m <= n else (n, m)
-                        if key not in covariances:
-                            covariances[key] = _monomial_covariance(update, *key)
-                        if covariances[key] != 0:
-                            total += c * e * covariances[key]
-            entries[i][j] = entries[j][i] = tidy(total)
+            terms = [
+                (c, rows[j][n], covariance)
+                for m, c in rows[i].items()
+                for n, covariance in correlated[m]
+                if n in rows[j]
+            ]
+            try:
+                entries[i][j] = entries[j][i] = products.total((ETA, *factors) for factors in terms)
+            except NoPolynomialError:
+                entries[i][j] = entries[j][i] = tidy(ETA * tidy(sum((Mul(*factors) for factors in terms), Integer(0))))
     return ImmutableMatrix(entries)
+
+
+def _correlated(update: Update, monomials: Sequence[Monomial]) -> dict[Monomial, list[tuple[Monomial, Expr]]]:
+    """For each product of batch means those that are correlated with it, and the covariance."""
+    found: dict[Monomial, list[tuple[Monomial, Expr]]] = {m: [] for m in monomials}
+    known: dict[tuple[Monomial, Monomial], Expr] = {}
+    for m in monomials:
+        for n in monomials:
+            if {b for b, _ in m} & {b for b, _ in n}:
+                key = (m, n) if m <= n else (n, m)
+                if key not in known:
+                    known[key] = _monomial_covariance(update, *key)
+                if known[key] != 0:
+                    found[m].append((n, known[key]))
+    return found
 
 
 def _monomial_covariance(update: Update, m: Monomial, n: Monomial) -> Expr:

@@ -58,6 +58,10 @@ class Update:
         """Exact expectation over the batches of a vector of polynomials in the batch means, ``d x 1``."""
         return batch_expectation(self.game, self.batches, vector)
 
+    def mean_of(self, rows: Sequence[Mapping[Monomial, Expr]]) -> ImmutableMatrix:
+        """The same, from what `polynomial` made of the vector."""
+        return expectation_of(self.game, rows)
+
 
 def batch_moment(game: Game, monomial: Monomial) -> Expr:
     """Exact mean of a product of batch means, a polynomial in 1/B."""
@@ -69,8 +73,13 @@ def batch_moment(game: Game, monomial: Monomial) -> Expr:
 
 def batch_expectation(game: Game, batches: Sequence[Batch], vector: Sequence[Expr]) -> ImmutableMatrix:
     """Exact expectation over the batches of a vector of polynomials in the batch means, a column."""
+    return expectation_of(game, batch_polynomials(batches, vector))
+
+
+def expectation_of(game: Game, rows: Sequence[Mapping[Monomial, Expr]]) -> ImmutableMatrix:
+    """Exact expectation over the batches of polynomials given by their coefficients, a column."""
     means = []
-    for row in batch_polynomials(batches, vector):
+    for row in rows:
         means.append(tidy(sum((c * batch_moment(game, m) for m, c in row.items()), start=Integer(0))))
     return ImmutableMatrix(means)
 
