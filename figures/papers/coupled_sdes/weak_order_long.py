@@ -14,7 +14,6 @@ from figures.papers.coupled_sdes.simulated_orders import (
 from figures.papers.coupled_sdes.weak_order_panels import draw
 from figures.registry import Outcome, Settings, claim
 
-
 LONG_PRECISION = 0.025
 """Standard error of an order; that of the short table would take an hour."""
 
