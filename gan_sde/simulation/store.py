@@ -53,6 +53,7 @@ class Store:
         self.finished = occupied
         if self.finished:
             self._refuse_other(_finished_recipe(self.path), fingerprint)
+            _remove_chunks(self.partial)  # a kill may have come between the last write and their removal
         elif _is_blank(self.partial):
             self.partial.mkdir(parents=True, exist_ok=True)
             _write(self.partial / MANIFEST, json.dumps({"recipe": fingerprint}).encode())
@@ -128,6 +129,12 @@ def remove_store(path: str | os.PathLike[str]) -> None:
     for found in (folder, partial):
         if found.is_dir():
             shutil.rmtree(found)
+
+
+def _remove_chunks(partial: Path) -> None:
+    """Remove the folder of chunks of a run that has finished; one that holds anything else is left alone."""
+    if partial.is_dir() and all(p.name == MANIFEST or p.match("chunk-*.*") for p in partial.iterdir()):
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _remove_unfinished(folder: Path) -> None:

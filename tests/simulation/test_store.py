@@ -144,3 +144,23 @@ def test_a_chunk_with_other_arrays_is_missing(tmp_path):
     store = Store(tmp_path / "run.zarr", RECIPE, resume=False)
     np.savez(Path(store.partial) / "chunk-000000.npz", x=np.arange(3))
     assert store.load(0) is None
+
+
+def test_chunks_that_a_kill_left_beside_a_finished_store_are_removed(tmp_path):
+    """The kill came between the last write and the removal of the chunks, or midway in the removal."""
+    for names in (("manifest.json", "chunk-000000.npz"), ("chunk-000001.npz",), ()):
+        path = tmp_path / f"run-{len(names)}"
+        finished(path)
+        partial = path.with_name(path.name + ".partial")
+        partial.mkdir()
+        for name in names:
+            (partial / name).write_bytes(b"")
+        assert Store(path, RECIPE, resume=True).finished
+        assert not partial.exists()
+
+
+def test_a_folder_of_other_things_beside_a_finished_store_is_left_alone(tmp_path):
+    finished(tmp_path / "run")
+    partial = begun(tmp_path / "run", None)
+    assert Store(tmp_path / "run", RECIPE, resume=True).finished
+    assert [p.name for p in partial.iterdir()] == ["notes.txt"]
