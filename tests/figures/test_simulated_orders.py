@@ -169,6 +169,14 @@ def test_rates_are_refined_and_work_is_shared_out_as_needed():
     np.testing.assert_allclose(fine[free], 4 * coarse[free], rtol=1e-2)
 
 
+def test_errors_for_infinite_batches_have_the_order_although_one_batch_has_a_bias():
+    """Products of means of one batch bias its training by 1/B, which must not be taken for an error of the SDE."""
+    experiment = order_sampling.Experiment(BY_LABEL["extragradient, one batch"], DIRAC_GAN, ())
+    first, second = np.array([experiment.quiet_lengths(n) for n in (40, 80)]).T
+    assert first[0] / first[1] == pytest.approx(2, rel=0.05) and second[0] / second[1] == pytest.approx(4, rel=0.05)
+    assert experiment.steps() == DIRAC_GAN.steps
+
+
 def test_chunks_are_independent_parts_of_one_mean(monkeypatch):
     """Eight chunks of 128 pairs: the error bar is that of 1024 pairs, and the error agrees within 4.5 of them."""
     experiment = order_sampling.Experiment(BY_LABEL["LOLA"], DIRAC_GAN, ())

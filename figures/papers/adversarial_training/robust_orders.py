@@ -140,6 +140,7 @@ def weak_orders(pairs: Sequence[Pair] = PAIRS, lrs: Sequence[float] = LRS, plane
         ends = zip(sdes[pair.derived_for, pair.order], exact[pair.training], strict=True)
         errors = np.array([np.linalg.norm(sde - training) for sde, training in ends])
         fitted = errors[:FITTED]
-        fit = analysis.corrected_weak_order(lrs[:FITTED], fitted, np.full(len(fitted), GRID_ERROR))
+        uncertain = np.full(len(fitted), np.sqrt(len(exact[pair.training][0])) * GRID_ERROR)
+        fit = analysis.corrected_weak_order(lrs[:FITTED], fitted, uncertain)
         found[pair] = Orders(errors, fit, -np.diff(np.log(errors)) / np.log(2))
     return found

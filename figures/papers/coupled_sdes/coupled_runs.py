@@ -9,8 +9,10 @@ coefficients from the other half of the pairs, so that the estimate stays unbias
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -54,12 +56,12 @@ class CoupledTraining:
         return self.training.slots
 
     def run(self, x0: Sequence[float], rates: np.ndarray, normals: np.ndarray | None) -> np.ndarray:
-        """States ``(D, n)`` after all iterations, given ``normals`` ``(steps, slots, n)``; without any, ``(D, 1)``."""
+        """States ``(D, n)`` at the end, given ``normals`` ``(steps, slots, n)``; None: of infinite batches."""
         start = self.training.start(np.array([x0], dtype=float), float(rates[0]))
         x = np.repeat(start.T, 1 if normals is None else normals.shape[2], axis=1)
         for k, rate in enumerate(rates):
             means = np.zeros((len(self._slots), 1)) if normals is None else self._means(normals[k])
-            rows = self._update(*x, *means, rate, 1 / self.batch_size)
+            rows = self._update(*x, *means, rate, 0.0 if normals is None else 1 / self.batch_size)
             x = np.stack([np.clip(r, *b) for r, b in zip(np.broadcast_arrays(*rows, x[0])[:-1], self._bounds,
                                                          strict=True)])  # fmt: skip
         return x
@@ -100,6 +102,13 @@ class CoupledSDE:
         self.integrator = SmallNoiseIntegrator(sde, batch_size)
         self.shared = [list(slots).index(key) for key in columns]
         self.own = self.integrator.columns - len(columns)
+
+    def at_batch_size(self, batch_size: float) -> CoupledSDE:
+        """The same with batches of another size."""
+        other = copy(self)
+        other.integrator = copy(self.integrator)
+        other.integrator.batch_size = batch_size
+        return other
 
     def run(self, x0: Sequence[float], lr: float, normals: np.ndarray, own: np.ndarray) -> np.ndarray:
         """States ``(D, n)``, without the clock, driven by the training's normals and by ``(steps, own, n)`` others."""
@@ -168,11 +177,13 @@ def mean_difference(
 def quiet_difference(
     training: CoupledTraining, sdes: Sequence[CoupledSDE], x0: Sequence[float], rates: np.ndarray, lr: float
 ) -> np.ndarray:
-    """Errors ``(SDEs, m)`` of all first and second moments where no noise moves training or SDE."""
+    """Errors ``(SDEs, m)`` of all first and second moments for infinite batches, which have no noise and no bias."""
     ended = training.run(x0, rates, None)
     found = []
     for sde in sdes:
-        followed = sde.run(x0, lr, *(np.zeros((len(rates), n, 1)) for n in (len(training.slots), sde.own)))
+        followed = sde.at_batch_size(inf).run(
+            x0, lr, *(np.zeros((len(rates), n, 1)) for n in (len(training.slots), sde.own))
+        )
         found.append((moments(followed) - moments(ended[: len(followed)]))[:, 0])
     return np.array(found)
 

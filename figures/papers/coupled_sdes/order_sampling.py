@@ -119,13 +119,13 @@ class Experiment:
         return [MeanDifference.mean(parts) for parts in zip(*runs, strict=True)]
 
     def quiet_lengths(self, steps: int) -> np.ndarray:
-        """Lengths of the errors of the SDEs without any noise, ``(SDEs,)``."""
+        """Lengths of the errors of the SDEs for infinite batches, ``(SDEs,)``."""
         lr, rates = self._rates(steps)
         starts = [quiet_difference(self._training, self._sdes, x0, rates, lr) for x0 in self.scene.starts]
         return np.linalg.norm(np.concatenate(starts, axis=1), axis=1)
 
     def steps(self) -> tuple[int, ...]:
-        """Iterations, one number a rate: the scene's or refined ones."""
+        """Iterations, one number a rate: the scene's or refined ones, the finest if none has so small an error."""
         for factor in REFINEMENTS:
             steps = tuple(round(factor * n) for n in self.scene.steps)
             lengths = np.array([self.quiet_lengths(n) for n in steps])
@@ -136,7 +136,7 @@ class Experiment:
         return steps
 
     def shares(self, steps: Sequence[int], precision: float, seed: int) -> tuple[int, ...]:
-        """Pairs for each rate, so that the order of every SDE has a standard error of ``precision`` at most."""
+        """Pairs for each rate, so that orders have standard errors of ``precision`` at most, if `MOST` allows."""
         pilots = [self.lengths(n, FEWEST, (seed, PILOT)) for n in steps]
         # in a pilot an error may be lost in noise, so its length is taken to be no less than twice its standard error
         noise = np.array([p.se / np.maximum(p.length, 2 * p.se) for p in pilots]).T * np.sqrt(FEWEST)

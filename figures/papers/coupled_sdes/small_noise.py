@@ -38,7 +38,7 @@ class SmallNoiseIntegrator:
         Samples a batch.
     """
 
-    def __init__(self, sde: gs.SDE, batch_size: int):
+    def __init__(self, sde: gs.SDE, batch_size: float):
         self.sde, self.batch_size = sde, batch_size
         self.columns = sde.diffusion.cols
         normals = [Symbol(f"normal_{i}__") for i in range(self.columns)]
