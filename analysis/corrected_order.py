@@ -133,13 +133,9 @@ def corrected_weak_order(lrs: ArrayLike, norms: ArrayLike, ses: ArrayLike, *, le
     '2.007, from 1.92 to 2.09'
     """
     probability("level", level)
-    rates, values, spread = (finite_array(name, x, (1,)) for name, x in (("lrs", lrs), ("norms", norms), ("ses", ses)))
-    if not len(rates) == len(values) == len(spread) >= 3:
-        raise ValueError(
-            f"lrs: expected three or more, and as many norms and ses, got {len(rates)}, {len(values)}, {len(spread)}"
-        )
-    if np.any(rates <= 0) or len(np.unique(rates)) != len(rates):
-        raise ValueError(f"lrs: expected different positive numbers, got {rates}")
+    rates, values, spread = _rates(lrs), finite_array("norms", norms, (1,)), finite_array("ses", ses, (1,))
+    if not len(rates) == len(values) == len(spread):
+        raise ValueError(f"norms: expected {len(rates)}, and as many ses, got {len(values)} and {len(spread)}")
     lost = values < 4 * spread
     if np.any(lost) or np.any(values <= 0):
         which = ", ".join(f"{rate:g}" for rate in rates[lost | (values <= 0)])
@@ -174,12 +170,24 @@ def order_weights(lrs: ArrayLike) -> Array:
     -------
     array, shape (n,)
 
+    Raises
+    ------
+    ValueError
+        If the rates are not as said.
+
     Examples
     --------
     >>> round(float(order_weights([0.1, 0.2, 0.4]) @ np.log([0.01, 0.04, 0.16])), 6)  # lr^2
     2.0
     """
-    return np.linalg.inv(_design(finite_array("lrs", lrs, (1,))))[1]
+    return np.linalg.inv(_design(_rates(lrs)))[1]
+
+
+def _rates(lrs: ArrayLike) -> Array:
+    rates = finite_array("lrs", lrs, (1,))
+    if len(rates) < 3 or np.any(rates <= 0) or len(np.unique(rates)) != len(rates):
+        raise ValueError(f"lrs: expected three or more different positive numbers, got {rates}")
+    return rates
 
 
 def _design(rates: Array) -> Array:

@@ -212,7 +212,7 @@ def _simulate(parser: OneLineParser) -> None:
     add(
         "--antithetic",
         action="store_true",
-        help="pairs of trajectories under opposite noise: smaller errors of means",
+        help="pairs of trajectories under opposite noise: usually smaller errors of means",
     )
     add("--no-noise", action="store_true", help="the deterministic limit")
     add("--scheduler", metavar="ADDRESS", help="run on the workers of this dask scheduler, tcp://host:port")

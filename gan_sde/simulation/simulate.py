@@ -104,9 +104,11 @@ def simulate(
     antithetic
         Run an even number of trajectories in pairs: 2i is trajectory i of the run without, to the bit on the CPU,
         2i + 1 its mirror, driven by the negated noise (where samples are drawn one by one, by 1 - u for a uniform u;
-        rows of data sets stay). Right for means of what is nearly odd in the noise, such as the state itself: its mean
-        has less variance than from as many independent trajectories. Second moments, which are nearly even, gain
-        nothing and may lose up to half of their effective number. Neither array-form games nor a schedule a player.
+        rows of data sets stay). What is odd in the noise cancels in a pair, such as the state itself while it is nearly
+        linear in the noise: its mean then has much less variance than from as many independent trajectories. What is
+        even may lose up to half of its effective number; the standard errors tell. (Samples drawn one by one that
+        enter through even functions only have mirrors that equal their paths.) Neither array-form games nor a
+        schedule a player.
     store, resume
         Folder for the results, written chunk by chunk; ``resume`` goes on after an interruption.
     scheduler

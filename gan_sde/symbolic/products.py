@@ -27,6 +27,8 @@ class NoPolynomialError(Exception):
     """An expression is none that is multiplied out here."""
 
 
+MOST_POWER = 1000
+"""Of a symbol: products are written out."""
 FEW_TERMS = 6000
 """Up to here Floats are left to sympy, which adds them in an order of its own: recipes are known by their digits."""
 
@@ -93,7 +95,8 @@ class Products:
                 if g in places:
                     powers[places[g]] += 1
             found.setdefault(tuple(powers), {})[tuple(g for g in product if g not in places)] = c
-        return {powers: self.expression(found[powers]) for powers in sorted(found, reverse=True)}
+        coefficients = {powers: self.expression(found[powers]) for powers in sorted(found, reverse=True)}
+        return {powers: e for powers, e in coefficients.items() if e != 0}  # roots of integers may cancel
 
     def expression(self, terms: Sum) -> Expr:
         """The sum as an expression."""
@@ -102,7 +105,10 @@ class Products:
     def sum_of(self, e: Basic) -> Sum:
         """An expression multiplied out; errors as in `expanded`."""
         if e not in self._known:
-            self._known[e] = self._sum_of(e)
+            try:
+                self._known[e] = self._sum_of(e)
+            except OverflowError as error:  # an exact number that no float can hold meets a float
+                raise NoPolynomialError from error
         return self._known[e]
 
     def _sum_of(self, e: Basic) -> Sum:
@@ -128,6 +134,8 @@ class Products:
         if not isinstance(exponent, Integer):
             raise NoPolynomialError
         n = int(exponent)
+        if n > MOST_POWER:
+            raise NoPolynomialError
         if isinstance(base, Symbol) and base.is_commutative and (n > 0 or self._quotients):
             return {(self._number(base),) * n: 1} if n > 0 else {(self._number(e),): 1}
         if not isinstance(base, Add) or n < 0:

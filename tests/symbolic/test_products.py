@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sympy import Add, Expr, Float, Poly, Rational, Symbol, cos, exp, expand, pi, prod, sqrt, symbols
+from sympy import Add, Expr, Float, Integer, Poly, Rational, Symbol, cos, exp, expand, pi, prod, sqrt, symbols
 
 import gan_sde as gs
+from gan_sde.symbolic.field import tidy
 from gan_sde.symbolic.products import NoPolynomialError, Products
 
 X, Y, Z = symbols("x y z")
@@ -145,3 +146,13 @@ def refuse_everything(patch: pytest.MonkeyPatch) -> None:
         raise NoPolynomialError
 
     patch.setattr(Products, "sum_of", refuse)
+
+
+def test_what_cancels_overflows_or_is_too_long_is_left_to_sympy_or_out():
+    x, y, m = symbols("x y m")
+    root = sqrt(2)
+    assert list(Products().coefficients((root * m + x) * (root * m - x) - 2 * m**2, (m,))) == [(0,)]
+    for e in ((Integer(10) ** 400 * x + 1) * (0.5 * y + 1), x ** (3 * 10**6) * (y + 1)):
+        with pytest.raises(NoPolynomialError):
+            Products().sum_of(e)
+        tidy(e)
