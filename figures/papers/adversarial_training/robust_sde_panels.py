@@ -59,7 +59,7 @@ def _errors(axis: Axes, orders: Mapping[Pair, Orders]) -> None:
     for pair, found in orders.items():
         axis.plot(LRS, found.errors, linewidth=1.2, label=_name(pair), **_look(pair))
     axis.set(xscale="log", yscale="log", xlabel="learning rate lr", ylim=(2e-7, 0.9))
-    axis.set_ylabel("largest error of 1st and 2nd moments, t = 2")
+    axis.set_ylabel("length of error of 1st and 2nd moments, t = 2")
     axis.set_xticks(LRS, [rf"$2^{{{np.log2(lr):.0f}}}$" for lr in LRS])
     axis.minorticks_off()
     axis.legend(loc="lower right", fontsize=8, labelspacing=0.3)
