@@ -241,4 +241,5 @@ def _schedule(parser: OneLineParser) -> None:
 def _report_options(parser: OneLineParser) -> None:
     parser.add_argument("--out", default="results", metavar="DIR", help="folder of the results; default results")
     parser.add_argument("--full", action="store_true", help="at the sample sizes of the papers")
+    parser.add_argument("--seed", type=read.seed, default=0, metavar="N", help="of every simulation; default 0")
     parser.add_argument("--jobs", type=read.count, metavar="N", help="claims at a time; default one a processor")

@@ -21,6 +21,7 @@ def reproduce(arguments: Namespace) -> int:
         data=arguments.data,
         out=Path(arguments.out),
         full=arguments.full,
+        seed=arguments.seed,
         jobs=arguments.jobs or os.cpu_count() or 1,
     )
 
@@ -35,6 +36,7 @@ def figures(arguments: Namespace) -> int:
         names=arguments.names or None,
         out=Path(arguments.out),
         full=arguments.full,
+        seed=arguments.seed,
         jobs=arguments.jobs or os.cpu_count() or 1,
     )
 

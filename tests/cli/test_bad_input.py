@@ -116,6 +116,8 @@ def refused(argv, capsys):
         ("reproduce --data absent.csv", ["--data", "absent.csv", "readable file"]),
         ("reproduce --data game.toml", ["--data", "game.toml"]),
         ("reproduce --out game.toml", ["--out", "folder", "game.toml"]),
+        ("reproduce --seed -1", ["--seed", "integer from 0", "'-1'"]),
+        ("figures --seed 1.5", ["--seed", "integer from 0", "'1.5'"]),
     ],
 )
 def test_refusals(argv, words, capsys, tmp_path, monkeypatch):

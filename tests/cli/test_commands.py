@@ -16,6 +16,7 @@ import sympy
 import xarray as xr
 
 import gan_sde as gs
+from figures import report
 from gan_sde.cli import main
 from gan_sde.cli.summary import final_covariance, summarise
 
@@ -65,6 +66,15 @@ def test_help_imports_nothing_heavy():
 def test_every_command_has_help(command, capsys):
     out, _ = run([command, "--help"], capsys)
     assert out.startswith(f"usage: gan-sde {command}")
+
+
+@pytest.mark.parametrize("command", ["figures", "reproduce"])
+def test_claims_take_a_seed(command, monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(report, command, lambda **options: seen.append(options["seed"]) or 0)
+    for argv in ([], ["--seed", "7"]):
+        assert main([command, "--out", str(tmp_path), *argv]) == 0
+    assert seen == [0, 7]
 
 
 def read_back(rows, names):

@@ -24,7 +24,7 @@ from figures.papers.crossing_the_curl.staged_readings import (
 from figures.papers.crossing_the_curl.staged_tables import design_table, error_table, k_table, n_table
 from figures.registry import Settings
 
-SMALL = {1: Size((1000, 2000, 4000, 8000, 16000), 1024), 4: Size((1000, 2000, 4000, 8000, 16000), 128)}
+SMALL = {1: Size((1000, 2000, 4000, 8000, 16000), 1024, 512), 4: Size((1000, 2000, 4000, 8000, 16000), 128, 128)}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from math import inf
 
 import numpy as np
@@ -24,8 +24,9 @@ from gan_sde.symbolic.recipe import INVERSE_BATCH, RATE
 
 PAIRS_A_CONTROL = 8
 """At least so many antithetic pairs for each control variate: more of them would fit noise."""
-DEGREE, SUMS_AFTER = 4, 2
-"""Of the weights in time of control variates; the degree after which products of sums over time come in."""
+DEGREE, SUMS_DEGREE, SUMS_AFTER = 4, 2, 2
+"""Of the weights in time in sums of products, and in products of sums; the degree of the former after which the first
+of the latter come in."""
 
 
 class CoupledTraining:
@@ -192,23 +193,33 @@ def control_variates(shared: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Even functions ``(controls, pairs)`` of the normals ``(steps, ., pairs)``, each of mean exactly 0.
 
     Sums over time of the products of two normals of one step, weighted by Legendre polynomials in time; products of two
-    sums over time. As many as the number of pairs allows are taken, in the order in which they matter: an error of
-    second order is driven by the squares of the noise of each step, at a rate that varies slowly along the path.
+    such sums of single normals. As many as the number of pairs allows are taken, in the order in which they matter: an
+    error of second order is driven by the squares of the noise of each step, at a rate that varies slowly along the
+    path; the moments of an SDE with wrong noise, by products of the noise at any two times.
     """
     steps, count, pairs = shared.shape
     normals = np.concatenate([shared, own], axis=1)
     places = list(zip(*np.triu_indices(normals.shape[1]), strict=True))
     between_shared, others = [p for p in places if p[1] < count], [p for p in places if p[1] >= count]
-    sums = normals.sum(axis=0) / np.sqrt(steps)
     weights = legendre.legvander((2 * np.arange(steps) + 1) / steps - 1, DEGREE).T
+    sums = np.einsum("dk,kin->din", weights[: SUMS_DEGREE + 1], normals)
+
+    def sum_of_products(degree: int, i: int, j: int) -> np.ndarray:
+        weight = weights[degree]
+        return np.einsum("k,kn,kn->n", weight, normals[:, i], normals[:, j]) - (i == j) * weight.sum()
+
+    def product_of_sums(a: int, b: int, i: int, j: int) -> np.ndarray:
+        return sums[a, i] * sums[b, j] - (i == j) * weights[a] @ weights[b]
 
     def functions() -> Iterator[np.ndarray]:
         for chosen in (between_shared, others):
-            for degree, weight in enumerate(weights):
-                for i, j in chosen:
-                    yield np.einsum("k,kn,kn->n", weight, normals[:, i], normals[:, j]) - (i == j) * weight.sum()
+            for degree in range(DEGREE + 1):
+                yield from (sum_of_products(degree, i, j) for i, j in chosen)
                 if degree == SUMS_AFTER:
-                    yield from (sums[i] * sums[j] - (i == j) for i, j in chosen)
+                    yield from (product_of_sums(0, 0, i, j) for i, j in chosen)
+        for a, b in sorted(product(range(SUMS_DEGREE + 1), repeat=2), key=sum)[1:]:
+            # with one column both orders are the same
+            yield from (product_of_sums(a, b, i, j) for i, j in places if i < j or a <= b)
 
     return np.array(list(islice(functions(), pairs // PAIRS_A_CONTROL))).reshape(-1, pairs)
 

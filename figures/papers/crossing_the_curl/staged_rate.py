@@ -110,7 +110,7 @@ def measure_design(design: Design, sizes: dict[int, Size], seed: int) -> dict[in
     """Ratios to the floor by N, at `design_samples`."""
     found = {}
     for n in (n for n in sizes if n <= design.largest):
-        measure = partial(relative_errors, design, n, design_samples(n), max(min(sizes[n].replicates, 512), 8))
+        measure = partial(relative_errors, design, n, design_samples(n), sizes[n].design_replicates)
         found[n] = measure(1000 * seed + 500 + n)
     return found
 
@@ -186,7 +186,7 @@ def draw_readings(axes: Axes, runs: list[StagedRun]) -> None:
 
 def caption(sizes: dict[int, Size]) -> str:
     """What is drawn and what decided."""
-    replicates = ", ".join(f"{size.replicates} for N = {n}" for n, size in sizes.items())
+    replicates = ", ".join(f"{size.replicates:,} for N = {n}" for n, size in sizes.items())
     return (
         "LQ-GAN with data N(1, CCᵀ), C unit lower triangular with 0.3 times standard normal entries below the "
         f"diagonal (fixed seed), one sample a step, start A = {START} I. Replicates: {replicates}. a: residual "
