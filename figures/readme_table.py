@@ -18,7 +18,7 @@ SELECTED = (
     "Crossing-the-Curl, two batches: order-2 SDE",
     "heavy ball, 1 - mu = 1.5 lr: order-2 SDE",
     "control: b1 with the wrong sign, 29 order-2 SDEs",
-    "LQ-GAN, LOLA: order-2 SDE",
+    "LQ-GAN, LOLA, two batches: order-2 SDE",
     "Dirac-GAN, alternating: order-2 SDE",
     "linear WGAN, penalty: verdict",
     "linear WGAN, no penalty: growth of E|x - x*|² per unit of time, in closed form",

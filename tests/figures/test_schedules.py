@@ -122,4 +122,7 @@ def test_log_ratio_covers(comparison):
 def test_claim():
     outcome = run(Settings(seed=3))
     assert all(check.passed for check in outcome.checks), [c.name for c in outcome.checks if not c.passed]
-    assert len(outcome.tables[0].rows) == 12
+    final, ratios = outcome.tables
+    assert len(final.rows) == len(ratios.rows) == 12
+    # the verdicts of the table are those of the checks
+    assert {row[-1] for row in ratios.rows[6:]} == {"loses"} and {row[-1] for row in ratios.rows[:3]} == {"wins"}

@@ -54,6 +54,7 @@ class Case:
 UNEQUAL = {"discriminator": 1.0, "generator": 2.5}
 IN_TURN = {"order": "alternating"}
 SHARED = {"batches": "shared"}
+FAMILY = {"alpha": 1, "beta": 0.2, "gamma": 0.3}
 CASES = (
     Case("sgda", {}, "descent, one batch"),
     Case("sgda", {"batches": "independent"}, "descent, two batches"),
@@ -69,16 +70,22 @@ CASES = (
     Case("optimistic", {}, "optimistic"),
     Case("consensus", {"weight": 0.5}, "consensus, two batches"),
     Case("consensus", {"weight": 0.5} | SHARED, "consensus, one batch"),
-    Case("symplectic-adjustment", {}, "symplectic adjustment"),
+    Case("symplectic-adjustment", {}, "symplectic adjustment, two batches"),
+    Case("symplectic-adjustment", SHARED, "symplectic adjustment, one batch"),
     Case("crossing-the-curl", {}, "Crossing-the-Curl, two batches"),
     Case("crossing-the-curl", SHARED, "Crossing-the-Curl, one batch"),
-    Case("linear-family", {"alpha": 1, "beta": 0.2, "gamma": 0.3}, "F + 0.2 JᵀF - 0.3 JF"),
+    Case("linear-family", FAMILY, "F + 0.2 JᵀF - 0.3 JF, two batches"),
+    Case("linear-family", FAMILY | SHARED, "F + 0.2 JᵀF - 0.3 JF, one batch"),
     Case("hamiltonian", {}, "Hamiltonian, two batches"),
     Case("hamiltonian", SHARED, "Hamiltonian, one batch"),
-    Case("gradient-regularised", {}, "gradient-regularised"),
-    Case("unrolled", {}, "unrolled, look-ahead of lr"),
-    Case("lola", {}, "LOLA"),
-    Case("competitive", {"iterations": 2}, "competitive"),
+    Case("gradient-regularised", {}, "gradient-regularised, two batches"),
+    Case("gradient-regularised", SHARED, "gradient-regularised, one batch"),
+    Case("unrolled", {}, "unrolled by lr, five batches"),
+    Case("unrolled", SHARED, "unrolled by lr, one batch"),
+    Case("lola", {}, "LOLA, two batches"),
+    Case("lola", SHARED, "LOLA, one batch"),
+    Case("competitive", {"iterations": 2}, "competitive, two batches"),
+    Case("competitive", {"iterations": 2} | SHARED, "competitive, one batch"),
     Case("alex-gda", {}, "Alex-GDA"),
     Case("momentum", {"mu": 0.5}, "heavy ball, mu = 0.5"),
     Case("momentum", {"damping": 1.5}, "heavy ball, 1 - mu = 1.5 lr"),

@@ -91,7 +91,7 @@ def run(settings: Settings) -> Outcome:
         lr: momentum_gaps(lr, chains=chains, seed=settings.seed * 100 + 50 + k) for k, lr in enumerate(MOMENTUM_LRS)
     }
     checks += [check for player in PLAYERS for check in momentum_checks(momentum, player)]
-    checks += [order_check(kind, player) for kind in SDES for player in PLAYERS]
+    checks += [order_check(kind, relation) for kind in SDES for relation in RELATIONS]
     replicates = REPLICATES * (4 if settings.full else 1)
     calibration = calibrate(replicates=replicates, seed=settings.seed * 100 + 60)
     checks += calibration_checks(calibration)
@@ -154,10 +154,10 @@ def momentum_checks(found: Momentum, player: str) -> list[Check]:
     ]  # fmt: skip
 
 
-def order_check(kind: str, player: str) -> Check:
+def order_check(kind: str, relation: str) -> Check:
     """Order of an SDE's gap on the training, from exact moments at the two smallest rates."""
-    slope = order_slope(kind, player)
-    name = f"training, form of the SDE of {kind}, FDR1, {player}: order of the gap in lr (exact moments)"
+    slope = order_slope(kind, relation)
+    name = f"training, form of the SDE of {kind}, {relation}: order of the gap in lr (exact moments)"
     return Check(name, f"{SLOPES[kind]} ± 0.05", slope, None, abs(slope - SLOPES[kind]) < 0.05)
 
 
@@ -271,9 +271,10 @@ def _caption(chains: int, replicates: int) -> str:
         "rejected at every lr. "
         f"d: the heavy ball's relation E (x - c) . F = (1 + mu) / 2 lr E|v|^2 on {chains} chains, and without its "
         "factor 1 + mu. "
-        f"e: gap of the SDEs' forms on simultaneous descent, lr {ORDER_LRS[0]:g} to {ORDER_LRS[-1]:g} (circles: "
-        "discriminator, triangles: generator): the drift of order 2 alone leaves the gap at order lr, with the "
-        "diffusion corrected to second order it is of order lr^2. "
+        f"e: gap of the SDEs' forms on simultaneous descent, lr {ORDER_LRS[0]:g} to {ORDER_LRS[-1]:g} (circles and "
+        "triangles: FDR1 of discriminator and generator, squares: FDR2): the drift of order 2 alone, Cao & Guo's "
+        "primed forms, leaves the gap at order lr and doubles that of FDR2; with the diffusion corrected to second "
+        "order it is of order lr^2. "
         f"f: the test of FDR1 with mini-batch fields alone (both players, Bonferroni) in {replicates:,} independent "
         f"replicates of {FEW_CHAINS} chains and {FEW_DRAWS} iterations at lr 0.05, where |x|^2 relaxes in ten: "
         "fraction rejected against the false-alarm rate asked for (dotted: 5 %)."

@@ -11,12 +11,12 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from sympy import lambdify
+from sympy import Expr, lambdify
 
 import gan_sde as gs
 from figures.papers.coupled_sdes.finite_sum import SAMPLES
-from figures.papers.coupled_sdes.fluctuation_runs import BATCH_SIZE, Gap, gap
-from gan_sde.symbolic.balance import player_balances, yaida_balances
+from figures.papers.coupled_sdes.fluctuation_runs import BATCH_SIZE, RELATIONS, Gap, gap
+from gan_sde.symbolic.balance import balance, player_balances, yaida_balances
 from gan_sde.symbolic.moments import MomentDynamics
 from gan_sde.symbolic.update import ETA
 
@@ -33,6 +33,7 @@ SDES = {
 }
 ORDER_LRS = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
 PLAYERS = ("discriminator", "generator")
+SIDES = ("dissipation", "fluctuation")
 
 
 @cache
@@ -42,26 +43,36 @@ def _training(name: str) -> gs.Training:
 
 
 @cache
-def order_gaps(kind: str, player: str) -> np.ndarray:
-    """Relative gap of an SDE's first relation on simultaneous descent at `ORDER_LRS`, from exact moments."""
-    process, found = _training("sgda"), []
-    dynamics = MomentDynamics.of_training(process)
+def order_gaps(kind: str, relation: str) -> np.ndarray:
+    """Relative gap of a relation of an SDE on simultaneous descent at `ORDER_LRS`, from exact moments."""
+    found, dynamics = [], MomentDynamics.of_training(_training("sgda"))
     for lr in ORDER_LRS:
         moments = dynamics.stationary(lr=lr, batch_size=BATCH_SIZE)
-        sides = (_derived(kind)[f"{side}_{player}"].subs(ETA, lr) for side in ("dissipation", "fluctuation"))
-        left, right = (dynamics.expectation(moments, side) for side in sides)
+        left, right = (dynamics.expectation(moments, side.subs(ETA, lr)) for side in _derived(kind)[relation])
         found.append(left / right - 1)
     return np.array(found)
 
 
 @cache
-def _derived(kind: str) -> dict:
-    return player_balances(_training("sgda").sde(**SDES[kind]), batch_size=BATCH_SIZE)
+def _derived(kind: str) -> dict[str, tuple[Expr, Expr]]:
+    """Both sides of the relations of an SDE; those of order 2 have the primes of Cao & Guo."""
+    sde = _training("sgda").sde(**SDES[kind])
+    one = player_balances(sde, batch_size=BATCH_SIZE)
+    two = balance(sde, _mean_payoff(), batch_size=BATCH_SIZE)
+    sides = [tuple(one[f"{side}_{player}"] for side in SIDES) for player in PLAYERS]
+    return dict(zip(RELATIONS, [*sides, tuple(two[side] for side in SIDES)], strict=True))
 
 
-def order_slope(kind: str, player: str) -> float:
+def _mean_payoff() -> Expr:
+    """Of the game, which is linear in its data."""
+    game = _training("sgda").game
+    mean = dict(zip(game.data_symbols, np.mean(SAMPLES, axis=0), strict=True))
+    return game.losses["generator"].subs(mean)
+
+
+def order_slope(kind: str, relation: str) -> float:
     """Order in lr of the gap, from the two smallest rates."""
-    first, second = np.abs(order_gaps(kind, player)[:2])
+    first, second = np.abs(order_gaps(kind, relation)[:2])
     return float(np.log(second / first) / np.log(ORDER_LRS[1] / ORDER_LRS[0]))
 
 
@@ -80,7 +91,7 @@ def momentum_gaps(lr: float, *, chains: int, seed: int) -> dict[str, tuple[Gap, 
             np.broadcast_to(
                 lambdify(process.state, sides[f"{side}_{player}"])(*np.moveaxis(path, -1, 0)), path.shape[:2]
             )
-            for side in ("dissipation", "fluctuation")
+            for side in SIDES
         )
         found[player] = gap((left, right)), gap((left, right / (1 + MU)))
     return found

@@ -9,20 +9,21 @@ from matplotlib.axes import Axes
 
 from figures.papers.coupled_sdes.fluctuation_calibration import CHAINS, DRAWS, LEVEL, Calibration
 from figures.papers.coupled_sdes.fluctuation_orders import MU, ORDER_LRS, PLAYERS, SDES, order_gaps
-from figures.papers.coupled_sdes.fluctuation_runs import Gap
+from figures.papers.coupled_sdes.fluctuation_runs import RELATIONS, Gap
 from figures.style import PALETTE
 
 Momentum = Mapping[float, Mapping[str, tuple[Gap, Gap]]]
 COLOURS = dict(zip(SDES, (PALETTE[c] for c in ("blue", "vermilion", "green")), strict=True))
 MARKS = dict(zip(PLAYERS, "o^", strict=True))
+RELATION_MARKS = dict(zip(RELATIONS, "o^s", strict=True))
 
 
 def order_panel(axis: Axes) -> None:
     """Gaps of the three SDEs' relations on the training, from exact moments."""
     for kind, colour in COLOURS.items():
-        for player, mark in MARKS.items():
-            gaps = np.abs(order_gaps(kind, player))
-            label = f"SDE of {kind}" if player == PLAYERS[0] else None
+        for relation, mark in RELATION_MARKS.items():
+            gaps = np.abs(order_gaps(kind, relation))
+            label = f"SDE of {kind}" if relation == RELATIONS[0] else None
             axis.plot(ORDER_LRS, gaps, marker=mark, color=colour, label=label, markersize=4.5)
     grid = np.array([ORDER_LRS[0], ORDER_LRS[-1]])
     for slope, level, text in ((1, 5.0, "slope 1"), (2, 0.02, "slope 2")):
@@ -32,7 +33,7 @@ def order_panel(axis: Axes) -> None:
             text, (grid[1], level * grid[1] ** slope), textcoords="offset points", xytext=place, ha="right",
             color=PALETTE["grey"],
         )  # fmt: skip
-    axis.set(xscale="log", yscale="log", xlabel="learning rate lr", ylabel="|relative gap| of FDR1 on the training")
+    axis.set(xscale="log", yscale="log", xlabel="learning rate lr", ylabel="|relative gap| on the training")
     axis.set_ylim(5e-9, 2)
     axis.set_xticks(ORDER_LRS[::2], [f"{lr:g}" for lr in ORDER_LRS[::2]])
     axis.minorticks_off()

@@ -66,7 +66,7 @@ def run(settings: Settings) -> Outcome:
     ]
     checks += [line.check() for line in lines] + first_order_controls(lines)
     tables = (_exact_table(exact), table(lines, "weak orders by simulation with common random numbers"))
-    return Outcome(draw(exact, lines), tuple(checks), _caption(len(exact), lines), tables)
+    return Outcome(draw(exact, lines), tuple(checks), _caption(set(exact), lines), tables)
 
 
 def simulated(settings: Settings) -> list[Measured]:
@@ -97,12 +97,14 @@ def _exact_table(rows: dict[str, dict[str, analysis.CorrectedOrder]]) -> Table:
     return Table("weak orders from exact moments, quadratic game", header, tuple(cells))
 
 
-def _caption(number: int, lines: list[Measured]) -> str:
+def _caption(labels: set[str], lines: list[Measured]) -> str:
     gains = sorted(line.found.variance_reduction for line in lines if not line.wrong)
+    number = len(labels | {line.row.label for line in lines})
     played = {scene: [n for line in lines if line.scene is scene for n in line.found.steps] for scene in SCENES}
     most = {scene: f"at most {max(steps)} iterations to time {scene.time:g}" for scene, steps in played.items()}
     return (
-        f"Weak orders of the SDEs derived from {number} algorithms, by three measurements. a: exact moments on the "
+        f"Weak orders of the SDEs derived from {number} algorithms and batch schemes, by three measurements. a: exact "
+        "moments on the "
         f"finite sum of three quadratic payoffs, batch size 2, lr = 1/{1 / LRS[-1]:.0f} ... 1/{1 / LRS[0]:.0f}; "
         "nothing is sampled, all intervals are narrower than the marks. b: the one-dimensional LQ-GAN (mu = sigma = "
         f"1/2), batch size {LQ_GAN.batch_size}, {most[LQ_GAN]}. c: the Dirac-GAN with R1 penalty and gradient noise, "
@@ -114,8 +116,8 @@ def _caption(number: int, lines: list[Measured]) -> str:
         "Bonferroni) and the truncation error, what one more correction may change. "
         f"Verdict: the order lies in the interval, and that within {MARGIN:g} (shaded; exact {EXACT_MARGIN:g}) of the "
         "order. Crosses: wrong on purpose, order-2 SDEs with b1 turned round or, at a small batch, without the "
-        "covariance between the players; they fall back to order 1. Adam: order 1 only. Extragradient with a "
-        "look-ahead of fixed length is in a alone: it has no closed expectation on the Dirac-GAN and 37 noise columns "
-        "on the LQ-GAN. Methods with products of Jacobian and field that are missing in b and c have a longer table of "
-        "their own."
+        "covariance between the players (above the first row); they fall back to order 1. Adam: order 1 only. "
+        "Extragradient with a look-ahead of fixed length is in a alone: it has no closed expectation on the Dirac-GAN "
+        "and 37 noise columns on the LQ-GAN. Methods with products of Jacobian and field that are missing in b and c "
+        "have a longer table of their own."
     )
