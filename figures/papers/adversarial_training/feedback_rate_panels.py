@@ -129,5 +129,5 @@ def _game(axes: Axes, evidence: Evidence) -> None:
     axes.axvline(evidence.value[0], color=PALETTE["grey"], ls="--", lw=1.2, label="value of the game, on the grid")
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel=r"mean payoff $J(\theta_T, \delta_T)$", ylim=(len(names) + 0.3, -0.6))
-    axes.set_title("A rate each: deviations from Isaacs")
+    axes.set_title("A rate each")
     axes.legend(loc="lower right")

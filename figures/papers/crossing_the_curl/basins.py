@@ -303,6 +303,7 @@ def caption(size: Size) -> str:
         "equilibrium and need more than the budget. F_eg diverges from far away because the rate is too large there: "
         "at an eighth of it all starts arrive. (f) Black line: orbits into the saddle of F_con (cross), the edge of "
         "its basin. (k) Arrivals by iteration. (l) Ends of the iterations and of the flows, the latter from "
-        f"{len(size.chosen)} of the starts. (m) Flow of F_con on a logarithmic axis: starts that touch the bound at "
+        f"{len(size.chosen)} of the starts; the flow of extragradient is that of F. (m) Flow of F_con on a logarithmic "
+        "axis: starts that touch the bound at "
         f"w2 < 0 slide to the open circle and come back; were the bound below {critical_bound():.2g}, they would not."
     )

@@ -41,6 +41,12 @@ COLOURS = {
     "F_alt": PALETTE["grey"],
     "F_unr": PALETTE["orange"],
 }
+DASHES = {name: "-" for name in COLOURS} | {
+    "EG": (0, (5, 1.5)),
+    "F_alt": (0, (1.2, 1.2)),
+    "F_unr": (0, (6, 1.5, 1, 1.5)),
+}
+"""Where eight colours meet in a panel, some are alike to a colour-blind reader."""
 ARROWS = "#b8b8b8"
 
 
@@ -53,7 +59,7 @@ def draw(far: Mapping[str, Run], near: Mapping[str, Run]) -> Figure:
         _distances(axes[0, 2], far)
         for panel, name in zip(axes[1:].ravel(), near, strict=True):
             _near(panel, name, near[name])
-        lines = [Line2D([], [], color=COLOURS[name], lw=2.5) for name in LABELS]
+        lines = [Line2D([], [], color=COLOURS[name], ls=DASHES[name], lw=2.5) for name in LABELS]
         figure.legend(lines, list(LABELS.values()), loc="outside upper center", ncols=len(LABELS), fontsize=11)
     letter(axes)
     return figure
@@ -111,7 +117,7 @@ def _far(axes: Axes, runs: Mapping[str, Run]) -> None:
     for name in sorted(runs, key=lambda key: runs[key].converged):
         w2, a = runs[name].path[:, 0], runs[name].path[:, 2]
         arrives = runs[name].converged
-        axes.plot(w2, a, color=COLOURS[name], lw=2.2 if arrives else 0.9, alpha=1 if arrives else 0.8, zorder=3)
+        axes.plot(w2, a, color=COLOURS[name], ls=DASHES[name], lw=2.2 if arrives else 1.1, zorder=3)
     axes.plot(*runs["F"].path[0, [0, 2]], "o", color="black", ms=6, zorder=7)
     _star(axes, 0, 1)
     axes.set(title="Variance stage from (50, 30), over $-F$", xlim=(-60, 60), ylim=(-3, 100))
@@ -123,7 +129,7 @@ def _distances(axes: Axes, runs: Mapping[str, Run]) -> None:
         distance = runs[name].distance
         arrives = runs[name].converged
         counts = np.arange(len(distance))
-        axes.plot(counts[1:], distance[1:], color=COLOURS[name], lw=2.2 if arrives else 1.0, zorder=3)
+        axes.plot(counts[1:], distance[1:], color=COLOURS[name], ls=DASHES[name], lw=2.2 if arrives else 1.2, zorder=3)
         axes.plot(counts[-1], distance[-1], "s", color=COLOURS[name], mec="white", ms=7, zorder=6)
     axes.axhline(CLOSE, color=PALETTE["grey"], lw=1, ls=":")
     axes.plot([], [], "s", color=PALETTE["grey"], label="end of the run")

@@ -208,7 +208,7 @@ def caption(level: float) -> str:
         f"One-dimensional LQ-GAN, data N(mu, 1). (a) One training a method, B = {BATCH_SIZE}, lr = {LR:g}, mu = "
         f"{MEAN:g}. (b) Root mean square distance to the equilibrium and the central 95 % of the trajectories; dashed: "
         "exact linear growth of descent-ascent, noise floor of the Lyapunov equation, distance of the rest point of "
-        "the shared-batch drift. (c, d) Stationary variance of the generator, extrapolated to lr = 0 from two rates "
+        "the shared-batch drift (trainings, at a finite rate, end a few per cent nearer). (c, d) Stationary variance of the generator, extrapolated to lr = 0 from two rates "
         "(beyond the critical mean: at lr = 0.005), against the rest point of the SDE's drift; bars are smaller than "
         f"the markers. At mu = 0 a shared batch costs the share 5 / (2B + 4) of the variance: a bias, no collapse. At "
         f"B = {BATCH_SIZE} it collapses for means beyond {critical_mean(BATCH_SIZE):.3f}; close to that value no "
