@@ -202,6 +202,7 @@ def _caption(count: int) -> str:
         f"lines exact, points {count:,} trainings each; green: the rule of the exact optimum fed with the seen |z|² of "
         "each training. The capped SDE's rule stays at its cap on the bilinear game, for the noise that a long "
         "look-ahead adds keeps m where the rule asks for the cap. (c, f) The last m above the optimum: bars, random "
-        f"sequences (exact); marks, exact values, with {LEVEL:.1%} intervals from training, cut off at 0.01 %. Verdicts of energies: "
+        f"sequences (exact); marks, exact values, with {LEVEL:.1%} intervals from training, cut off at 0.01 %. "
+        "Verdicts of energies: "
         f"|z| < {limit:.2f} at every iteration, false alarm below 1 % over the claim."
     )
