@@ -17,7 +17,7 @@ SELECTED = (
     "control: one batch, no covariance between the players, an order-2 SDE",
     "Crossing-the-Curl, two batches: order-2 SDE",
     "heavy ball, 1 - mu = 1.5 lr: order-2 SDE",
-    "control: b1 with the wrong sign, 29 order-2 SDEs",
+    "control: b1 with the wrong sign, 35 order-2 SDEs",
     "LQ-GAN, LOLA, two batches: order-2 SDE",
     "Dirac-GAN, alternating: order-2 SDE",
     "linear WGAN, penalty: verdict",

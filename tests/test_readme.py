@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import gan_sde as gs
 from gan_sde.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,9 @@ def test_python_examples(capsys):
     assert np.abs(scores).max() < 4.5  # 3 entries, false alarm below 3e-5, fixed seed
     assert names["sde"].dim == 2
     assert names["losses"].keys() == {"critic", "generator"} and names["scheduled"].clock is not None
+    mine, ours = (gs.Training(names["game"], a).sde(order=2).drift for a in
+                  (names["Optimism"](), gs.algorithms.get("optimistic")))  # fmt: skip
+    assert (mine - ours).expand() == ours * 0
     assert names["adapted"]["rate"].sizes["trajectory"] == 100
     assert int(names["falling"]["n"][-1]) == 1000 and len(names["moments"]) == 6
 
@@ -36,6 +40,16 @@ def test_python_examples(capsys):
 def test_the_first_example_is_twenty_lines():
     code = [line for line in blocks("python")[0].splitlines() if line.strip()]
     assert len(code) <= 26
+
+
+def test_the_game_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (game,) = blocks("toml")
+    Path("game.toml").write_text(game, encoding="utf-8")
+    np.savetxt("pairs.csv", np.random.default_rng(0).standard_normal((20, 2)), delimiter=",")
+    for line in ("derive game.toml --set a=2", "simulate game.toml --lr 0.1 --steps 20 --trajectories 50"):
+        assert main(line.split()) == 0
+    assert "generator" in capsys.readouterr().out
 
 
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("gan-sde")]
