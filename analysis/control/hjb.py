@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from analysis._validation import Array, count, finite_array, positive
 from analysis.control.grid import StateGrid
 from analysis.control.markov_chain import Chain, markov_chain
-from analysis.control.problem import ControlProblem, control_set
+from analysis.control.problem import ControlProblem, control_set, function_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +118,12 @@ def solve_hjb(
     -------
     HJBSolution
 
+    Raises
+    ------
+    ValueError
+        If drift, noise, running or terminal cost are not finite on the grid, or not of the shapes that
+        `ControlProblem` states.
+
     Examples
     --------
     >>> problem = ControlProblem(lambda t, x, u: u, lambda x: abs(x[..., 0]))
@@ -143,13 +149,18 @@ def solve_hjb(
 
 def terminal_values(problem: ControlProblem, grid: StateGrid) -> Array:
     """Terminal cost at the nodes, shape (n,)."""
-    return finite_array("terminal", np.broadcast_to(problem.terminal(grid.nodes), (len(grid.nodes),)), (1,))
+    nodes = grid.nodes
+    return function_values("terminal", problem.terminal(nodes), (len(nodes),))
 
 
 def _runge_kutta(problem: ControlProblem, time: float, length: float, state: Array, control: Array) -> Array:
     """One step of the classical method of order 4 under a constant control."""
-    first = problem.drift(time, state, control)
-    second = problem.drift(time + length / 2, state + length / 2 * first, control)
-    third = problem.drift(time + length / 2, state + length / 2 * second, control)
-    fourth = problem.drift(time + length, state + length * third, control)
+
+    def drift(later: float, moved: Array) -> Array:
+        return function_values("drift", problem.drift(time + later, moved, control), (), state.shape)
+
+    first = drift(0.0, state)
+    second = drift(length / 2, state + length / 2 * first)
+    third = drift(length / 2, state + length / 2 * second)
+    fourth = drift(length, state + length * third)
     return state + length / 6 * (first + 2 * second + 2 * third + fourth)
