@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from analysis._validation import Array
+from analysis._validation import Array, positive
 from analysis.control.grid import StateGrid
-from analysis.control.problem import ControlProblem, function_values
+from analysis.control.problem import ControlProblem, control_set, function_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,8 @@ def markov_chain(
     Raises
     ------
     ValueError
-        If drift, noise or running cost are not finite, or not of shapes (..., d), (..., d, m), (...).
+        If drift, noise or running cost are not finite, or not of shapes (..., d), (..., d, m), (...); if a step is not
+        positive, or states are not of the grid's dimension.
 
     References
     ----------
@@ -70,7 +71,8 @@ def markov_chain(
     & Dupuis (2001), Numerical methods for stochastic control problems in continuous time; Debrabant & Jakobsen (2013),
     Semi-Lagrangian schemes for linear and fully non-linear diffusion equations, Math. Comp. 82.
     """
-    starts = grid.nodes if states is None else states
+    starts = grid.nodes if states is None else grid.require_states("states", states, (2,))
+    controls, step = control_set("controls", controls), positive("step", step)
     shape, d = (len(starts), len(controls)), starts.shape[1]
     # three axes each, so that a cost (c, 1) of the controls alone is not taken for one (n, 1) of the states alone
     x, u = starts[:, None, :], controls[None]

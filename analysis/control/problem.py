@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis._validation import Array, finite_array
+from analysis._validation import Array, count, finite_array
 
 Dynamics = Callable[[float, Array, Array], Array]
 
@@ -52,12 +52,24 @@ def control_grid(*ranges: tuple[float, float, int]) -> Array:
     array, shape (points of all ranges multiplied, number of ranges)
         The last component varies fastest.
 
+    Raises
+    ------
+    ValueError
+        Without a range, or if one is not two finite numbers and a number of points, at least 1.
+
     Examples
     --------
     >>> control_grid((0, 1, 2), (0, 4, 3)).tolist()
     [[0.0, 0.0], [0.0, 2.0], [0.0, 4.0], [1.0, 0.0], [1.0, 2.0], [1.0, 4.0]]
     """
-    axes = [np.linspace(low, high, points) for low, high, points in ranges]
+    if not ranges:
+        raise ValueError("ranges: expected at least 1 range (low, high, points), got none")
+    axes = []
+    for i, given in enumerate(ranges):
+        if np.shape(finite_array(f"ranges[{i}]", given)) != (3,):
+            raise ValueError(f"ranges[{i}]: expected (low, high, points), got {given!r}")
+        low, high, points = given
+        axes.append(np.linspace(low, high, count(f"points of ranges[{i}]", points, 1)))
     return np.stack([part.ravel() for part in np.meshgrid(*axes, indexing="ij")], axis=-1)
 
 
