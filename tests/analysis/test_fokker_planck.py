@@ -267,6 +267,9 @@ def test_bad_input_in_one_line():
 
     cases = [
         (lambda: Grid.rectangle(0.0, 1.0, 2), "cells: expected an integer >= 3, got 2"),
+        (lambda: Grid.rectangle(0.0, 1.0, 5.0), "cells: expected an integer >= 3, got 5.0"),
+        (lambda: Grid.rectangle(0.0, 1.0, [5.0]), "cells: expected an integer >= 3, got 5.0"),
+        (lambda: Grid.rectangle(0.0, 1.0, None), "cells: expected an integer >= 3, got None"),
         (lambda: Grid.rectangle([0.0, 1.0], [1.0, 1.0], 9), "high: expected a corner above"),
         (lambda: Grid.rectangle([0.0] * 3, [1.0] * 3, 9), "low: expected corners of one dimension, 1 to 2"),
         (lambda: fokker_planck(lambda x: x[:, 0], lambda x: x, grid), "covariance: expected values of shape"),
