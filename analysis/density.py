@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 from analysis._validation import Array, finite_array
 from analysis.grid import Grid
 
+ROUNDING = 1e-9
+"""Most negative value, relative to the largest, and deviation of the mass from 1 that count as rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class Density:
@@ -18,7 +21,12 @@ class Density:
     ----------
     grid : Grid
     values : array, shape grid.shape
-        Probability per volume.
+        Probability per volume, >= 0 and of total mass 1 but for rounding; `Density.of` normalises.
+
+    Raises
+    ------
+    ValueError
+        Values of another shape, not finite, negative, or of another mass.
 
     Notes
     -----
@@ -37,8 +45,14 @@ class Density:
     values: Array
 
     def __post_init__(self) -> None:
-        if np.shape(self.values) != self.grid.shape:
-            raise ValueError(f"values: expected shape {self.grid.shape}, got shape {np.shape(self.values)}")
+        values = finite_array("values", self.values)
+        if values.shape != self.grid.shape:
+            raise ValueError(f"values: expected shape {self.grid.shape}, got shape {values.shape}")
+        if np.any(values < -ROUNDING * np.max(np.abs(values))):
+            raise ValueError(f"values: expected numbers >= 0, got {float(np.min(values)):g}")
+        object.__setattr__(self, "values", values)
+        if abs(self.mass - 1) > ROUNDING:
+            raise ValueError(f"values: expected a total mass of 1, got {self.mass:g} (Density.of normalises)")
 
     @classmethod
     def of(cls, grid: Grid, function: Callable[[Array], ArrayLike]) -> "Density":

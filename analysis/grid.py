@@ -56,7 +56,7 @@ class Grid:
             raise ValueError(f"low: expected corners of one dimension, 1 to {LARGEST_DIMENSION}, got shapes {shapes}")
         if np.any(first >= last):
             raise ValueError(f"high: expected a corner above {first.tolist()}, got {last.tolist()}")
-        numbers = [cells] * len(first) if isinstance(cells, int | np.integer) else list(cells)
+        numbers = list(cells) if isinstance(cells, Sequence | np.ndarray) else [cells] * len(first)
         if len(numbers) != len(first):
             raise ValueError(f"cells: expected {len(first)} numbers, got {len(numbers)}")
         return cls(first, last, tuple(count("cells", n, 3) for n in numbers))

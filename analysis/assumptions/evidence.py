@@ -39,10 +39,10 @@ class Evidence:
     verdict : str
         That of the linear law where the drift is affine and the noise constant (see `LinearLaw`); else "supported":
         a Foster-Lyapunov function, or dissipative drift, and noise that reaches every direction were found on the
-        sample; "existence only": the same, but the noise is degenerate and its reach not shown; "undecided": none was
-        found, which disproves nothing.
+        sample, or a compact box and elliptic noise; "existence only": the same, but the noise is degenerate and its
+        reach not shown; "undecided": none was found, which disproves nothing.
     linear : LinearLaw or None
-        Exact for affine drift and constant noise; else None.
+        Exact for affine drift and constant noise in the whole space; else, and where there are bounds, None.
     at_centre : LinearLaw
         Of the SDE linearised at the centre.
     dissipativity, monotonicity, ellipticity, lipschitz : Profile
@@ -57,7 +57,9 @@ class Evidence:
     points : int
         Sampled points, before any refinement.
     extent : float
-        Largest radius.
+        Largest radius of a sphere that meets the box.
+    compact : bool
+        Whether the box has a bound on every side: a law then exists if the process is reflected at its faces.
     """
 
     verdict: str
@@ -73,6 +75,7 @@ class Evidence:
     lyapunov: FosterLyapunov | None
     points: int
     extent: float
+    compact: bool
 
     @property
     def elliptic(self) -> bool:
@@ -85,7 +88,11 @@ class Evidence:
         where = f"on {self.points:,} points up to radius {self.extent:g}"
         if self.linear is not None:
             return f"{self.linear.reason}; drift affine and noise constant {where}"
-        parts = [self._pull(where), self._noise()]
+        parts = [self._noise()]
+        if not self.compact or _pulled(self.lyapunov, self.bounded, self.dissipativity):
+            parts.insert(0, self._pull(where))
+        if self.compact:
+            parts.insert(0, "compact box, so that a law exists if the process is reflected at its faces")
         lead = {"supported": "evidence for", "existence only": "evidence for existence, not for uniqueness"}
         return f"{lead.get(self.verdict, 'undecided')}: {', '.join(parts)}"
 
@@ -140,10 +147,13 @@ def invariant_measure_evidence(
     centre : array, shape (d,)
         Centre of the spheres, best an equilibrium.
     radii : sequence of float
+        Spheres outside of the box are left out.
     directions : int
         Sampled points a sphere.
     low, high : array, shape (d,), optional
-        Box in which the parameters are kept; reflection or projection at its faces is not part of the generator.
+        Box in which the parameters are kept; reflection or projection at its faces is not part of the generator, but
+        the linear law, which knows no faces, is not asked for its verdict where there are any. In a compact box a
+        reflected process has an invariant law whatever the drift.
     jacobian : callable, optional
         Db, from points `(n, d)` to `(n, d, d)`; left out, central differences.
     seed : int
@@ -152,6 +162,11 @@ def invariant_measure_evidence(
     Returns
     -------
     Evidence
+
+    Raises
+    ------
+    ValueError
+        If no sphere meets the box, or what the functions return is not finite or of another shape.
 
     References
     ----------
@@ -166,29 +181,32 @@ def invariant_measure_evidence(
     none
     degenerate ergodic
     """
-    spheres = Spheres(centre, radii, directions, low, high, seed)
+    spheres = Spheres(centre, radii, directions, low, high, seed).filled()
     middle = np.asarray(spheres.centre)
     slope = matrices("jacobian", jacobian or derivative(drift), middle[None])[0]
     noise = matrices("covariance", covariance, middle[None])[0]
     sample = spheres.points(seed).reshape(-1, len(middle))
     sample = sample[spheres.inside(sample)]
-    linear = _affine(drift, covariance, sample, middle)
+    linear, compact = None, spheres.faces == 2 * len(middle)
+    if not spheres.faces:
+        linear = _affine(drift, covariance, sample, middle)
     elliptic = ellipticity(covariance, spheres)
     lyapunov = foster_lyapunov(drift, covariance, spheres, jacobian)
     pull = dissipativity(drift, spheres)
     least, bounded = _least_noise(covariance, elliptic), _bounded(drift, covariance, sample, middle)
-    at_centre = linear_law(slope, noise)
+    at_centre, pulled = linear_law(slope, noise), _pulled(lyapunov, bounded, pull)
+    # faces alone hold the process, but without a pull towards the centre what is reached there tells little
+    reached = least > 0 or (pulled and at_centre.kalman_rank == len(middle))
     if linear is not None:
         verdict = linear.verdict
-    elif lyapunov is not None or (bounded and np.isfinite(pull.beyond())):
-        reached = least > 0 or at_centre.kalman_rank == len(middle)
+    elif pulled or compact:
         verdict = "supported" if reached else "existence only"
     else:
         verdict = "undecided"
-    extent = float(np.max(np.asarray(radii)))
+    extent = float(np.asarray(spheres.radii)[-1])
     return Evidence(
         verdict, linear, at_centre, pull, monotonicity(drift, spheres, jacobian), elliptic,
-        lipschitz(drift, spheres, jacobian), noise, least, bounded, lyapunov, len(sample), extent,
+        lipschitz(drift, spheres, jacobian), noise, least, bounded, lyapunov, len(sample), extent, compact,
     )  # fmt: skip
 
 
@@ -217,8 +235,15 @@ def _least_noise(covariance: Field, profile: Profile) -> float:
     return float(clean.min())
 
 
+def _pulled(lyapunov: FosterLyapunov | None, bounded: bool, dissipative: Profile) -> bool:
+    """Whether something was found that holds the process without a box."""
+    return lyapunov is not None or (bounded and bool(np.isfinite(dissipative.beyond())))
+
+
 def _bounded(drift: Field, covariance: Field, sample: Array, centre: Array) -> bool:
     radius = np.linalg.norm(sample - centre, axis=1)
     outer = radius > np.sqrt(radius.min() * radius.max())
+    if outer.all() or not outer.any():  # one sphere alone tells nothing of growth
+        return False
     sizes = np.linalg.norm(vectors(drift, sample), axis=1), np.linalg.norm(covariance(sample), axis=(1, 2))
     return all(size[outer].max() <= 1.5 * size[~outer].max() for size in sizes)

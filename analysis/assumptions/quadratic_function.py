@@ -74,7 +74,7 @@ def foster_lyapunov(
     covariance : callable
         sigma sigma^T, from points `(n, d)` to `(n, d, d)`.
     spheres : Spheres
-        Where to look; L V < 0 must hold on the outer three, or all if there are fewer.
+        Where to look; L V < 0 must hold on the outer three of those that meet the box, or all if there are fewer.
     jacobian : callable, optional
         Db, from points `(n, d)` to `(n, d, d)`; left out, central differences.
 
@@ -101,6 +101,7 @@ def foster_lyapunov(
     >>> found.source, found.rate > 0
     ('Lyapunov equation at the centre', True)
     """
+    spheres = spheres.filled()
     centre = np.asarray(spheres.centre)
     needed = min(OUTER, len(np.asarray(spheres.radii)))
     for source, matrix in _proposals(drift, covariance, spheres, jacobian):

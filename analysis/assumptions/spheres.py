@@ -1,7 +1,7 @@
 """Suprema over spheres: a sample of each, refined by a search that stays on it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -95,6 +95,27 @@ class Spheres:
     def inside(self, points: Array) -> Array:
         """Whether points `(..., d)` lie in the box."""
         return np.asarray(np.all((points >= np.asarray(self.low)) & (points <= np.asarray(self.high)), axis=-1))
+
+    @property
+    def faces(self) -> int:
+        """Number of sides on which the box has a bound: 2 d if it is compact."""
+        return int(np.sum(np.isfinite(np.asarray(self.low))) + np.sum(np.isfinite(np.asarray(self.high))))
+
+    def filled(self) -> "Spheres":
+        """Leave out the spheres of whose sample no point lies in the box.
+
+        Raises
+        ------
+        ValueError
+            If none is left.
+        """
+        radii = np.asarray(self.radii)
+        kept = np.any(self.inside(self.points(self.seed)), axis=1)
+        if not np.any(kept):
+            box = f"low {np.asarray(self.low).tolist()} and high {np.asarray(self.high).tolist()}"
+            raise ValueError(f"radii: expected spheres that meet the box between {box}, got {radii.tolist()}")
+        # fewer spheres are other samples, so that one more may be empty
+        return self if np.all(kept) else replace(self, radii=radii[kept]).filled()
 
     def points(self, seed: int) -> Array:
         """A sample `(n, directions, d)` of the spheres: both ends of every axis, and random directions."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis._validation import Array, count, finite_array, positive
-from analysis.control.scalar_moment import ScalarMoment
+from analysis.control.scalar_moment import ScalarMoment, finite_number, rate_array
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class DiscreteMoment:
 
     def __post_init__(self) -> None:
         positive("lr", self.lr)
+        finite_number("squared", self.squared)
         if not self.squared >= self.moment.decay**2 * (1 - 1e-12):
             raise ValueError(f"squared: expected at least decay^2 = {self.moment.decay**2:g}, got {self.squared:g}")
 
@@ -81,16 +82,16 @@ class DiscreteMoment:
         -------
         array, shape (..., steps + 1)
         """
-        u = finite_array("rates", rates) / self.lr
+        u = rate_array(rates) / self.lr
         path = np.empty((*u.shape[:-1], u.shape[-1] + 1))
-        path[..., 0] = float(start)
+        path[..., 0] = finite_number("start", start)
         for k in range(u.shape[-1]):
             path[..., k + 1] = self.step(path[..., k], u[..., k])
         return path
 
     def optimal_schedule(self, start: float, steps: int) -> Array:
         """Learning rates that make the exact m least at every iteration, shape (steps,), in the units of `lr`."""
-        m, rates = float(start), np.empty(count("steps", steps, 1))
+        m, rates = finite_number("start", start), np.empty(count("steps", steps, 1))
         for k in range(len(rates)):
             rate = self.feedback(m)
             rates[k], m = self.lr * rate, float(self.step(m, rate))

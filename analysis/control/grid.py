@@ -32,6 +32,8 @@ class StateGrid:
     @classmethod
     def of(cls, *axes: ArrayLike | Sequence[float]) -> "StateGrid":
         """Check the axes and make a grid."""
+        if not axes:
+            raise ValueError("axes: expected at least 1 axis, got none")
         checked = tuple(finite_array(f"axes[{i}]", axis, (1,)) for i, axis in enumerate(axes))
         for i, axis in enumerate(checked):
             if len(axis) < 2 or np.any(np.diff(axis) <= 0):
@@ -48,6 +50,13 @@ class StateGrid:
         """All nodes, shape (n, d), the last axis fastest."""
         return np.stack([part.ravel() for part in np.meshgrid(*self.axes, indexing="ij")], axis=-1)
 
+    def require_states(self, name: str, states: ArrayLike, ndims: tuple[int, ...] | None = None) -> Array:
+        """Return finite states (..., d); refuse others in the name of an argument."""
+        places, d = finite_array(name, states, ndims), len(self.axes)
+        if places.ndim == 0 or places.shape[-1] != d:
+            raise ValueError(f"{name}: expected shape (..., {d}) for the axes of the grid, got {places.shape}")
+        return places
+
     def interpolation(self, points: ArrayLike) -> csr_array:
         """Matrix that takes values at the nodes to multilinear interpolants at points.
 
@@ -63,7 +72,7 @@ class StateGrid:
         -------
         csr_array, shape (n, number of nodes)
         """
-        places = np.asarray(points, dtype=float)
+        places = self.require_states("points", points, (2,))
         cells, weights = [], []
         for axis, place in zip(self.axes, places.T, strict=True):
             inside = np.clip(place, axis[0], axis[-1])

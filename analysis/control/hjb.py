@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis._validation import Array, count, finite_array, positive
+from analysis._validation import Array, count, positive
 from analysis.control.grid import StateGrid
 from analysis.control.markov_chain import Chain, markov_chain
-from analysis.control.problem import ControlProblem, control_set
+from analysis.control.problem import ControlProblem, control_set, function_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,22 +41,22 @@ class HJBSolution:
         return self.controls[self.choice]
 
     def value_at(self, step: int, states: ArrayLike) -> Array:
-        """Value at `times[step]` and states (..., d), interpolated."""
-        places = finite_array("states", states)
-        flat = self.grid.interpolation(places.reshape(-1, len(self.grid.axes))) @ self.value[step].ravel()
+        """Value at `times[step]`, 0 <= step <= steps, and states (..., d), interpolated."""
+        places, k = self.grid.require_states("states", states), _index(step, len(self.times) - 1)
+        flat = self.grid.interpolation(places.reshape(-1, places.shape[-1])) @ self.value[k].ravel()
         return flat.reshape(places.shape[:-1])
 
     def control_at(self, step: int, states: ArrayLike) -> Array:
-        """Best control from `times[step]` on at any states (..., d), shape (..., k).
+        """Best control from `times[step]` on, 0 <= step < steps, at any states (..., d), shape (..., k).
 
         One more minimisation over all controls with the value of the next time: smoother than interpolating the
         policy, which jumps between controls from node to node.
         """
-        places = finite_array("states", states)
-        time, length = self.times[step], self.times[step + 1] - self.times[step]
+        places, k = self.grid.require_states("states", states), _index(step, len(self.times) - 2)
+        time, length = self.times[k], self.times[k + 1] - self.times[k]
         flat = places.reshape(-1, places.shape[-1])
         chain = markov_chain(self.problem, self.grid, self.controls, time, length, flat)
-        best = np.argmin(chain.cost_to_go(self.value[step + 1].ravel()), axis=1)
+        best = np.argmin(chain.cost_to_go(self.value[k + 1].ravel()), axis=1)
         return self.controls[best].reshape(*places.shape[:-1], -1)
 
     def trajectory(self, start: ArrayLike) -> tuple[Array, Array]:
@@ -72,7 +72,7 @@ class HJBSolution:
         """
         if self.problem.noise is not None:
             raise ValueError("problem: expected one without noise, got one with noise (use control_at)")
-        state = finite_array("start", start, (1,))
+        state = self.grid.require_states("start", start, (1,))
         states, controls = [state], []
         for k, length in enumerate(np.diff(self.times)):
             controls.append(self.control_at(k, state))
@@ -118,6 +118,12 @@ def solve_hjb(
     -------
     HJBSolution
 
+    Raises
+    ------
+    ValueError
+        If drift, noise, running or terminal cost are not finite on the grid, or not of the shapes that
+        `ControlProblem` states.
+
     Examples
     --------
     >>> problem = ControlProblem(lambda t, x, u: u, lambda x: abs(x[..., 0]))
@@ -143,13 +149,25 @@ def solve_hjb(
 
 def terminal_values(problem: ControlProblem, grid: StateGrid) -> Array:
     """Terminal cost at the nodes, shape (n,)."""
-    return finite_array("terminal", np.broadcast_to(problem.terminal(grid.nodes), (len(grid.nodes),)), (1,))
+    nodes = grid.nodes
+    return function_values("terminal", problem.terminal(nodes), (len(nodes),))
+
+
+def _index(step: int, last: int) -> int:
+    """Check the number of a time: negative ones do not count from the end."""
+    if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 0 <= step <= last:
+        raise ValueError(f"step: expected an integer from 0 to {last}, got {step!r}")
+    return int(step)
 
 
 def _runge_kutta(problem: ControlProblem, time: float, length: float, state: Array, control: Array) -> Array:
     """One step of the classical method of order 4 under a constant control."""
-    first = problem.drift(time, state, control)
-    second = problem.drift(time + length / 2, state + length / 2 * first, control)
-    third = problem.drift(time + length / 2, state + length / 2 * second, control)
-    fourth = problem.drift(time + length, state + length * third, control)
+
+    def drift(later: float, moved: Array) -> Array:
+        return function_values("drift", problem.drift(time + later, moved, control), (), state.shape)
+
+    first = drift(0.0, state)
+    second = drift(length / 2, state + length / 2 * first)
+    third = drift(length / 2, state + length / 2 * second)
+    fourth = drift(length, state + length * third)
     return state + length / 6 * (first + 2 * second + 2 * third + fourth)

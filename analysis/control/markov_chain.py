@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from analysis._validation import Array
+from analysis._validation import Array, positive
 from analysis.control.grid import StateGrid
-from analysis.control.problem import ControlProblem
+from analysis.control.problem import ControlProblem, control_set, function_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +50,20 @@ def markov_chain(
     ----------
     problem, grid, controls
         As in `solve_hjb`; controls of shape (c, k).
+    time, step : float
+        When the step begins, and how long it is: physical time.
     states : array, shape (n, d), optional
         Where to start from; left out, the nodes.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    ValueError
+        If drift, noise or running cost are not finite, or not of shapes (..., d), (..., d, m), (...); if a step is not
+        positive, or states are not of the grid's dimension.
 
     References
     ----------
@@ -59,22 +71,25 @@ def markov_chain(
     & Dupuis (2001), Numerical methods for stochastic control problems in continuous time; Debrabant & Jakobsen (2013),
     Semi-Lagrangian schemes for linear and fully non-linear diffusion equations, Math. Comp. 82.
     """
-    starts = grid.nodes if states is None else states
-    x = starts[:, None, :]
-    shape = (len(starts), len(controls))
-    centre = x + step * np.broadcast_to(problem.drift(time, x, controls), (*shape, starts.shape[1]))
+    starts = grid.nodes if states is None else grid.require_states("states", states, (2,))
+    controls, step = control_set("controls", controls), positive("step", step)
+    shape, d = (len(starts), len(controls)), starts.shape[1]
+    # three axes each, so that a cost (c, 1) of the controls alone is not taken for one (n, 1) of the states alone
+    x, u = starts[:, None, :], controls[None]
+    centre = x + step * function_values("drift", problem.drift(time, x, u), shape, (d,))
     if problem.noise is None:
-        transition = grid.interpolation(centre.reshape(-1, starts.shape[1]))
+        transition = grid.interpolation(centre.reshape(-1, d))
     else:
-        transition = _spread(grid, centre, problem.noise(time, x, controls), step)
-    running = 0.0 if problem.running is None else step * problem.running(time, x, controls)
-    return Chain(transition, np.array(np.broadcast_to(running, shape)))
+        noise = function_values("noise", problem.noise(time, x, u), shape, (d, "m"))
+        transition = _spread(grid, centre, noise, step)
+    running = 0.0 if problem.running is None else function_values("running", problem.running(time, x, u), shape)
+    return Chain(transition, np.array(np.broadcast_to(step * running, shape)))
 
 
 def _spread(grid: StateGrid, centre: Array, noise: Array, step: float) -> csr_array:
     """Average over the feet that stand for the noise."""
     columns = noise.shape[-1]
-    spread = np.sqrt(columns * step) * np.broadcast_to(noise, (*centre.shape, columns))
+    spread = np.sqrt(columns * step) * noise
     feet = [centre + sign * spread[..., j] for j in range(columns) for sign in (1, -1)]
     total = sum(grid.interpolation(foot.reshape(-1, centre.shape[-1])) for foot in feet)
     return csr_array(total / len(feet))

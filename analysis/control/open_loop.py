@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from analysis._validation import Array, count, finite_array, positive
@@ -98,15 +98,13 @@ def solve_open_loop(
     times = np.linspace(0, positive("horizon", horizon), count("steps", steps, 1) + 1)
     if not problem.autonomous:
         raise ValueError("problem: expected an autonomous one, got one that depends on time")
-    state = finite_array("start", start, (1,))
+    state = grid.require_states("start", start, (1,))
     if any(not axis[0] <= x <= axis[-1] for axis, x in zip(grid.axes, state, strict=True)):
         raise ValueError(f"start: expected a state inside the grid, got {state.tolist()}")
     chain = markov_chain(problem, grid, allowed, 0.0, times[1])
     forward = _by_control(chain, len(allowed))
     first, last = grid.interpolation(state[None]).toarray()[0], terminal_values(problem, grid)
-    choice = np.full(len(times) - 1, len(allowed) - 1) if initial is None else np.array(initial, dtype=int)
-    if choice.shape != (len(times) - 1,) or np.any((choice < 0) | (choice >= len(allowed))):
-        raise ValueError(f"initial: expected {len(times) - 1} indices below {len(allowed)}, got {choice.tolist()[:5]}")
+    choice = _first_choice(initial, len(times) - 1, len(allowed))
     costs: list[float] = []
     for _ in range(count("sweeps", sweeps, 1)):
         laws = [first]
@@ -122,6 +120,15 @@ def solve_open_loop(
         if not changed:
             break
     return OpenLoop(times, allowed[choice], costs[-1], np.array(costs))
+
+
+def _first_choice(initial: ArrayLike | None, steps: int, controls: int) -> NDArray[np.int64]:
+    """Check the indices to begin with; numbers between them are refused, not rounded."""
+    given = np.full(steps, controls - 1.0) if initial is None else finite_array("initial", initial)
+    if given.shape != (steps,) or np.any((given < 0) | (given >= controls) | (given != np.rint(given))):
+        came = np.atleast_1d(given).tolist()[:5]
+        raise ValueError(f"initial: expected {steps} indices below {controls}, got {came}")
+    return given.astype(np.int64)
 
 
 def _by_control(chain: Chain, controls: int) -> list[csr_array]:

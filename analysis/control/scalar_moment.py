@@ -81,11 +81,22 @@ class ScalarMoment:
         -------
         array, shape (..., n + 1)
             m at the ends of the pieces, the start first.
+
+        Raises
+        ------
+        ValueError
+            Numbers that are not finite, negative durations, or shapes that do not fit.
         """
-        u = finite_array("rates", rates)
-        lengths = np.broadcast_to(finite_array("durations", durations), u.shape)
+        u, lengths = rate_array(rates), finite_array("durations", durations)
+        if np.any(lengths < 0):
+            raise ValueError(f"durations: expected numbers >= 0, got {float(np.min(lengths)):g}")
+        try:
+            lengths = np.broadcast_to(lengths, u.shape)
+        except ValueError:
+            message = f"durations: expected one for all or one a rate, {u.shape}, got shape {lengths.shape}"
+            raise ValueError(message) from None
         path = np.empty((*u.shape[:-1], u.shape[-1] + 1))
-        path[..., 0] = float(start)
+        path[..., 0] = finite_number("start", start)
         exponent = -2 * self.decay * u * lengths
         factor, gain = np.exp(exponent), self.noise * u**2 * lengths * _mean_exponential(exponent)
         for k in range(u.shape[-1]):
@@ -166,13 +177,26 @@ def adversarial_moment(
     >>> print(plain.feedback(0.03), robust.feedback(0.03))
     0.6 0.48
     """
-    inner = 1 + float(finite_array("inner_rate", inner_rate, (0,))) * lr
+    inner = 1 + finite_number("inner_rate", inner_rate) * positive("lr", lr)
     a = inner ** count("inner_steps", inner_steps, 0)
     return ScalarMoment(a, a**2 * _noise_scale(variance, lr, batch_size) / 2, largest)
 
 
+def finite_number(name: str, value: ArrayLike) -> float:
+    """Return one finite number."""
+    return float(finite_array(name, value, (0,)))
+
+
+def rate_array(rates: ArrayLike) -> Array:
+    """Return finite rates (..., n), one a piece along the last axis."""
+    u = finite_array("rates", rates)
+    if u.ndim == 0:
+        raise ValueError(f"rates: expected an array of shape (..., n), got the number {float(u):g}")
+    return u
+
+
 def _noise_scale(variance: float, lr: float, batch_size: float) -> float:
-    spread = float(finite_array("variance", variance, (0,)))
+    spread = finite_number("variance", variance)
     if spread < 0:
         raise ValueError(f"variance: expected a number >= 0, got {spread:g}")
     return positive("lr", lr) * spread / positive("batch_size", batch_size, allow_infinity=True)

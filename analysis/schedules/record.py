@@ -44,10 +44,13 @@ class Record:
 
     def add(self, values: ArrayLike) -> None:
         """Append observations, shape (n, ...)."""
-        rows = finite_array("values", values)
+        rows, known = finite_array("values", values), self._pending
+        if rows.ndim == 0 or (known is not None and rows.shape[1:] != known.shape[1:]):
+            shape = "(n, ...)" if known is None else str(("n", *known.shape[1:])).replace("'", "")
+            raise ValueError(f"values: expected shape {shape}, got {rows.shape}")
         self._count += len(rows)
-        if self._pending is not None and len(self._pending):
-            rows = np.concatenate([self._pending, rows])
+        if known is not None and len(known):
+            rows = np.concatenate([known, rows])
         whole = len(rows) // self._length
         cut = whole * self._length
         means = rows[:cut].reshape(whole, self._length, *rows.shape[1:]).mean(axis=1)

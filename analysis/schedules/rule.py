@@ -38,6 +38,7 @@ class AbstractRule(ABC):
     def __init__(self, *, factor: float, period: int, keep: float) -> None:
         self.rate, self.drops, self.period = 1.0, 0, count("period", period, 1)
         self._factor, self._record, self._since = factor, Record(keep), 0
+        self._players: int | None = None
 
     def observe(self, dissipation: ArrayLike, fluctuation: ArrayLike) -> bool:
         """Take in what was measured on one step, or on several in turn; return whether the rate fell.
@@ -45,11 +46,19 @@ class AbstractRule(ABC):
         Parameters
         ----------
         dissipation, fluctuation : array, shape (players,) or (n, players)
-            `(x_p - c) . d_p` and `lr |d_p|^2 / 2`. The steps had better not be successive iterations: see the rule.
+            `(x_p - c) . d_p` and `lr |d_p|^2 / 2`, of the same players every time. The steps had better not be
+            successive iterations: see the rule.
+
+        Raises
+        ------
+        ValueError
+            Numbers that are not finite, two shapes, or another number of players than before.
         """
         left, right = (np.atleast_2d(finite_array(*a, (1, 2))) for a in named_sides(dissipation, fluctuation))
         if left.shape != right.shape:
             raise ValueError(f"fluctuation: expected shape {left.shape}, got {right.shape}")
+        if self._players not in (None, left.shape[1]):
+            raise ValueError(f"dissipation: expected shape (n, {self._players}) as before, got {left.shape}")
         rows, fell = np.stack([left, right], axis=1), False
         while len(rows):
             head, rows = np.split(rows, [self.period - self._since])
@@ -58,6 +67,7 @@ class AbstractRule(ABC):
             if self._since == 0 and self._is_stationary(self._record):
                 self.rate, self.drops, fell = self.rate * self._factor, self.drops + 1, True
                 self._record.clear()
+        self._players = left.shape[1]
         return fell
 
     @abstractmethod
@@ -66,11 +76,13 @@ class AbstractRule(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """All that the rule knows, as numbers and lists; not its settings."""
-        return {"rate": self.rate, "drops": self.drops, "since": self._since, "record": self._record.state_dict()}
+        numbers = {"rate": self.rate, "drops": self.drops, "since": self._since, "players": self._players}
+        return {**numbers, "record": self._record.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.rate, self.drops, self._since = float(state["rate"]), int(state["drops"]), int(state["since"])
+        self._players = state.get("players")  # states of old do not say
         self._record.load_state_dict(state["record"])
 
 

@@ -21,6 +21,13 @@ def write_schedule(path: str | Path, lr: ArrayLike | Mapping[str, ArrayLike]) ->
     ----------
     path : str or Path
     lr : array, shape (steps,), or mapping of player to such arrays
+        Rates >= 0. No player may have the name of the column `step`, and one alone not that of `lr`: the file of a
+        common rate is the same.
+
+    Raises
+    ------
+    ValueError
+        If it is nothing that `read_schedule` would give back.
 
     Examples
     --------
@@ -32,7 +39,12 @@ def write_schedule(path: str | Path, lr: ArrayLike | Mapping[str, ArrayLike]) ->
     """
     columns = {str(name): finite_array("lr", rates, (1,)) for name, rates in _columns(lr).items()}
     lengths = {len(rates) for rates in columns.values()}
-    if len(lengths) != 1 or STEP in columns:
+    if STEP in columns or (isinstance(lr, Mapping) and set(columns) == {COMMON}):
+        raise ValueError(f"lr: expected players named otherwise than the columns, got {sorted(columns)}")
+    lowest = min((float(np.min(rates)) for rates in columns.values()), default=0.0)
+    if lowest < 0:
+        raise ValueError(f"lr: expected rates >= 0, got {lowest:g}")
+    if len(lengths) != 1:
         raise ValueError(f"lr: expected one rate an iteration for every player, got lengths {sorted(lengths)}")
     target = Path(path)
     if target.suffix.lower() == ".json":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from analysis import stationary_covariance, transient_covariance
+from analysis import Grid, fokker_planck, stationary_covariance, transient_covariance
 from analysis.assumptions import (
     Spheres,
     dissipativity,
@@ -235,6 +235,62 @@ def test_noise_that_outgrows_the_pull_is_seen():
     assert loud.verdict == "undecided" and "noise outweighs it" in loud.summary
 
 
+# -------------------------------------------------------------------- boxes
+
+
+ROTATION = [[0.0, -1.0], [1.0, 0.0]]
+UNIT = {"low": [-1.0, -1.0], "high": [1.0, 1.0]}
+
+
+def reflected(drift, noise):
+    return fokker_planck(drift, noise, Grid.rectangle(UNIT["low"], UNIT["high"], 20))
+
+
+def test_a_compact_box_is_not_denied_a_law():
+    """Undamped rotation has none in the plane, and one if it is reflected: the grid shows it."""
+    drift, noise = linear(ROTATION), constant(np.eye(2))
+    found = evidence(drift, noise, **UNIT)
+    assert found.verdict == "supported" and found.compact and found.linear is None
+    words = "evidence for: compact box, so that a law exists if the process is reflected at its faces"
+    assert found.summary.startswith(words) and "no invariant measure" not in found.summary
+    process = reflected(drift, noise)
+    assert process.residual(process.stationary(boundary_limit=1)) < 1e-12
+    assert evidence(drift, noise).verdict == "none"  # without a box all is as it was
+
+
+def test_a_compact_box_promises_one_law_only_with_elliptic_noise():
+    """y' = x + 2 y, |x| <= 1, sticks to the face that it comes to, whatever the noise of x does: two laws."""
+    drift, noise = linear([[0.0, 0.0], [1.0, 2.0]]), constant(np.diag([1.0, 0.0]))
+    found = evidence(drift, noise, **UNIT)
+    assert found.at_centre.kalman_rank == 2
+    assert found.verdict == "existence only" and "existence, not for uniqueness: compact box" in found.summary
+    with pytest.raises(ValueError, match="expected one stationary law, got several"):
+        reflected(drift, noise).stationary(boundary_limit=1)
+    assert evidence(linear([[-1.0, -1.0], [1.0, 0.0]]), noise, **UNIT).verdict == "existence only"
+    pulled = evidence(linear([[-1.0, 0.0], [0.5, -1.0]]), noise, low=[-9.0, -9.0], high=[9.0, 9.0])
+    assert pulled.verdict == "supported" and "compact box" in pulled.summary and "dissipative" in pulled.summary
+
+
+def test_one_face_leaves_the_linear_verdict_open():
+    """dX = -dt + dW has no law on the line and, reflected at 0, the exponential one of mean 1 / 2."""
+    drift, noise = (lambda x: -np.ones_like(x)), constant([[1.0]])
+    assert invariant_measure_evidence(drift, noise, centre=[1.0]).verdict == "none"
+    assert invariant_measure_evidence(drift, noise, centre=[1.0], low=[0.0]).verdict == "supported"
+    assert evidence(linear(ROTATION), constant(np.eye(2)), low=[-1.0, -1.0]).verdict == "undecided"
+
+
+def test_spheres_outside_of_the_box_are_left_out():
+    wide = evidence(linear(-np.eye(2)), constant(np.eye(2)), **UNIT)
+    kept = RADII[RADII <= np.sqrt(2)]  # to the corners; those beyond 1 only by chance
+    assert np.array_equal(wide.dissipativity.radii, kept) and wide.extent == kept[-1]
+    assert wide.verdict == "supported" and np.all(np.isfinite(wide.ellipticity.values))
+    assert foster_lyapunov(linear(-np.eye(2)), constant(np.eye(2)), Spheres([0.0, 0.0], RADII, **UNIT)) is None
+    alone = invariant_measure_evidence(lambda x: x, constant([[1.0]]), centre=[0.0], low=[-0.15], high=[0.15])
+    assert alone.extent == 0.1 and not alone.bounded and alone.verdict == "supported"
+    apart = Spheres([3.0, 3.0], RADII, directions=64, **UNIT).filled()
+    assert np.all(apart.inside(apart.points(0)).any(axis=1)) and apart.radii[0] > 2 * np.sqrt(2)
+
+
 def test_no_summary_claims_a_proof():
     for drift in (linear(-np.eye(2)), linear([[0.0, 1.0], [-1.0, 0.0]]), lambda x: x - x**3, lambda x: x**3):
         for noise in (np.eye(2), np.diag([1.0, 0.0])):
@@ -247,6 +303,10 @@ def test_no_summary_claims_a_proof():
         (lambda: Spheres([0.0], [2.0, 1.0]), "radii: expected positive, increasing numbers"),
         (lambda: Spheres([0.0, 0.0], [1.0], directions=3), "directions: expected an integer >= 4, got 3"),
         (lambda: Spheres([0.0, 0.0], [1.0], low=[0.0, 0.0, 0.0]), "low: expected 2 bounds"),
+        (
+            lambda: evidence(linear(-np.eye(2)), constant(np.eye(2)), radii=[5.0, 6.0], **UNIT),
+            r"radii: expected spheres that meet the box between low \[-1.0, -1.0\] and high \[1.0, 1.0\], got \[5",
+        ),
         (lambda: linear_law(np.eye(2), np.eye(3)), r"covariance: expected a covariance of shape \(2, 2\)"),
         (lambda: linear_law(np.eye(2), np.eye(2), [1.0]), r"offset: expected shape \(2,\)"),
         (lambda: dissipativity(lambda x: x[:, :1], PLANE), "drift: expected shape"),

@@ -267,12 +267,21 @@ def test_bad_input_in_one_line():
 
     cases = [
         (lambda: Grid.rectangle(0.0, 1.0, 2), "cells: expected an integer >= 3, got 2"),
+        (lambda: Grid.rectangle(0.0, 1.0, 5.0), "cells: expected an integer >= 3, got 5.0"),
+        (lambda: Grid.rectangle(0.0, 1.0, [5.0]), "cells: expected an integer >= 3, got 5.0"),
+        (lambda: Grid.rectangle(0.0, 1.0, None), "cells: expected an integer >= 3, got None"),
         (lambda: Grid.rectangle([0.0, 1.0], [1.0, 1.0], 9), "high: expected a corner above"),
         (lambda: Grid.rectangle([0.0] * 3, [1.0] * 3, 9), "low: expected corners of one dimension, 1 to 2"),
         (lambda: fokker_planck(lambda x: x[:, 0], lambda x: x, grid), "covariance: expected values of shape"),
         (lambda: fokker_planck(lambda x: x * np.nan, ones, grid), "drift: expected finite numbers"),
         (lambda: fokker_planck(lambda x: x, lambda x: -ones(x), grid), "covariance: expected a positive"),
         (lambda: fokker_planck(lambda x: 0 * x, lambda x: 0 * ones(x), grid).stationary(), "drift: expected a process"),
+        (lambda: Density(grid, np.ones((5, 4))), "values: expected shape (5, 5), got shape (5, 4)"),
+        (lambda: Density(grid, np.full((5, 5), np.nan)), "values: expected finite numbers, got 25 non-finite of 25"),
+        (lambda: Density(grid, np.full((5, 5), -8.0)), "values: expected numbers >= 0, got -8"),
+        (lambda: Density(grid, np.eye(5) * 5 - 1e-6), "values: expected numbers >= 0, got -1e-06"),
+        (lambda: Density(grid, np.full((5, 5), 8.0)), "values: expected a total mass of 1, got 8"),
+        (lambda: Density(grid, np.zeros((5, 5))), "values: expected a total mass of 1, got 0"),
         (lambda: Density.point(grid, [2.0, 0.5]), "point: expected one inside of the grid"),
         (lambda: langevin(1.0, 9).current(Density.point(grid, [0.5, 0.5])), "density: expected a density on the same"),
         (lambda: langevin(1.0, 9).spectrum(40), "modes: expected at most 26 on 81 cells, got 40"),
@@ -294,6 +303,12 @@ def test_counts_per_cell_match_numpy():
     expected, _, _ = np.histogram2d(*points[1:].T, bins=grid.edges)
     np.testing.assert_array_equal(grid.histogram(points), expected)
     assert grid.index(points)[0] == -1
+
+
+def test_rounding_does_not_unmake_a_density():
+    grid = Grid.rectangle([0.0, 0.0], [1.0, 1.0], 5)
+    law = Density(grid, (np.eye(5) * 5 - 1e-16).tolist())
+    assert isinstance(law.values, np.ndarray) and abs(law.mass - 1) < 1e-14
 
 
 def test_density_moments_marginals_and_distances():

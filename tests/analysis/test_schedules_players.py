@@ -64,6 +64,7 @@ def test_rules_may_differ_and_are_saved():
         (lambda: line_search(abs, 1.0, 1.0, first=-1), "first"),
         (lambda: armijo_warmup(lambda x: x, lambda x: np.eye(1), [1.0], lr=0.1, steps=5, smoothing=2), "smoothing"),
         (lambda: write_schedule("x.csv", {"p": [1.0], "q": [1.0, 2.0]}), "lr"),
+        (lambda: write_schedule("x.csv", {}), "lr"),
         (lambda: read_schedule("/nowhere/x.csv"), "path"),
     ],
 )
@@ -132,6 +133,25 @@ def test_files_give_back_every_bit(tmp_path, suffix, schedule):
             np.testing.assert_array_equal(found[player], schedule[player])
     else:
         np.testing.assert_array_equal(found, schedule)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ([0.1, -1.0], "lr: expected rates >= 0, got -1"),
+        ({"p": [0.1], "q": [-0.5]}, "lr: expected rates >= 0, got -0.5"),
+        ({"lr": [0.1]}, r"lr: expected players named otherwise than the columns, got \['lr'\]"),
+        ({"step": [0.1]}, r"lr: expected players named otherwise than the columns, got \['step'\]"),
+    ],
+)
+def test_nothing_is_written_that_would_not_come_back(tmp_path, suffix, schedule, message):
+    file = tmp_path / f"a.{suffix}"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        write_schedule(file, schedule)
+    assert not file.exists()
+    write_schedule(file, {"lr": [0.0], "q": [0.5]})  # beside another player the name is no riddle
+    assert list(read_schedule(file)) == ["lr", "q"]
 
 
 @pytest.mark.parametrize(

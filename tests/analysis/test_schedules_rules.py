@@ -58,6 +58,30 @@ def test_feeding_one_by_one_or_together_is_the_same(rule):
     assert copy.state_dict() == together.state_dict()
 
 
+@pytest.mark.parametrize("rule", [YaidaRule(tolerance=0.1, period=2), StationarityRule(period=2)])
+@pytest.mark.parametrize("seen", [1, 2])  # in the midst of a period, and after a check, which may clear the record
+def test_the_number_of_players_stays(rule, seen):
+    rule = deepcopy(rule)
+    rule.observe(np.ones((seen, 2)), np.ones((seen, 2)))
+    resumed = deepcopy(rule)
+    resumed.load_state_dict(json.loads(json.dumps(rule.state_dict())))
+    for each in (rule, resumed):
+        with pytest.raises(ValueError, match=r"^dissipation: expected shape \(n, 2\) as before, got \(4, 3\)$"):
+            each.observe(np.ones((4, 3)), np.ones((4, 3)))
+        each.observe(np.ones((4, 2)), np.ones((4, 2)))
+
+
+def test_states_of_old_do_not_name_the_number_of_players():
+    rule = YaidaRule(period=3)
+    rule.observe(np.ones((2, 2)), np.ones((2, 2)))
+    old = {name: value for name, value in rule.state_dict().items() if name != "players"}
+    fresh = YaidaRule(period=3)
+    fresh.load_state_dict(old)
+    with pytest.raises(ValueError, match=r"^values: expected shape \(n, 2, 2\), got \(1, 2, 3\)$"):
+        fresh.observe([1.0, 1.0, 1.0], [1.0, 1.0, 1.0])
+    assert fresh.observe([1.0, 1.0], [1.0, 1.0])
+
+
 def test_stationary_chains_drop_with_the_stated_probability():
     """One check at 1,000 observations, one step in five, of 2,000 chains: 95 % ± 1.5 % drop (3 standard deviations)."""
     left, right = observations(2, 5000, every=5, runs=2000, dim=3)
