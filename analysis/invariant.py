@@ -28,9 +28,10 @@ class InvariantMeasure:
     mean : Estimate
         Shape (d,).
     covariance : Estimate
-        Shape (d, d); standard errors from the effective sample size of each product series.
+        Shape (d, d); standard errors as those of the mean, from each product series.
     quantiles : Estimate
-        Shape (len(probabilities), d).
+        Shape (len(probabilities), d); standard errors from the effective sample size, too small for short
+        chains (see `mean_estimate`).
     probabilities : array
         Of the quantiles.
     ess_bulk, ess_tail, rhat : array, shape (d,)
@@ -183,7 +184,7 @@ class Comparison:
 
 
 def compare_covariance(measure: InvariantMeasure, predicted: ArrayLike, *, level: float = 0.95) -> Comparison:
-    """Test a predicted stationary covariance, by z-scores with Bonferroni over the upper triangle.
+    """Test a predicted stationary covariance, by t-scores with Bonferroni over the upper triangle.
 
     Parameters
     ----------
@@ -205,7 +206,7 @@ def compare_covariance(measure: InvariantMeasure, predicted: ArrayLike, *, level
     """
     d = len(measure.mean.value)
     target = covariance_matrix("predicted", finite_array("predicted", predicted, (2,)), d)
-    return _compare(measure.covariance, target, np.triu_indices(d), level, len(measure.samples))
+    return _compare(measure.covariance, target, np.triu_indices(d), level)
 
 
 def compare_mean(measure: InvariantMeasure, predicted: ArrayLike, *, level: float = 0.95) -> Comparison:
@@ -213,18 +214,16 @@ def compare_mean(measure: InvariantMeasure, predicted: ArrayLike, *, level: floa
     target = finite_array("predicted", predicted, (1,))
     if target.shape != measure.mean.value.shape:
         raise ValueError(f"predicted: expected shape {measure.mean.value.shape}, got {target.shape}")
-    return _compare(measure.mean, target, (np.arange(len(target)),), level, len(measure.samples))
+    return _compare(measure.mean, target, (np.arange(len(target)),), level)
 
 
 def _compare(
-    estimate: Estimate[Array], target: Array, entries: tuple[NDArray[np.intp], ...], level: float, chains: int
+    estimate: Estimate[Array], target: Array, entries: tuple[NDArray[np.intp], ...], level: float
 ) -> Comparison:
     gap, floor = estimate.value - target, 1e-13 * np.max(np.abs(target), initial=1e-300)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(np.abs(gap) <= floor, 0.0, gap / estimate.se)
-    # from many chains the error is estimated from the chains alone, with as many degrees of freedom less one
-    tail = stdtr(chains - 1, -np.abs(z[entries])) if chains >= MANY_CHAINS else ndtr(-np.abs(z[entries]))
-    p_value = bonferroni(2 * tail)
+    p_value = bonferroni(2 * stdtr(estimate.dof[entries], -np.abs(z[entries])))
     return Comparison(z, p_value, level, passes(p_value, level))
 
 
@@ -257,13 +256,14 @@ def _burn_in(array: Array, burn_in: str | int) -> tuple[int, tuple[str, ...]]:
 def _covariance(kept: Array, level: float) -> Estimate[Array]:
     d = kept.shape[-1]
     centred = kept - kept.mean(axis=(0, 1))
-    value, se, low, high, n = (np.empty((d, d)) for _ in range(5))
+    value, se, low, high, n, dof = (np.empty((d, d)) for _ in range(6))
     for i in range(d):
         # One row at a time: all products together would take d times the memory of the samples.
         row = mean_estimate(centred[..., i:] * centred[..., i : i + 1], level=level)
-        for target, source in zip((value, se, low, high, n), (row.value, row.se, *row.interval, row.n), strict=True):
+        fields = (row.value, row.se, *row.interval, row.n, row.dof)
+        for target, source in zip((value, se, low, high, n, dof), fields, strict=True):
             target[i, i:] = target[i:, i] = source
-    return Estimate(value, se, (low, high), n, level)
+    return Estimate(value, se, (low, high), n, level, dof)
 
 
 def _quantiles(kept: Array, probabilities: Array, level: float) -> Estimate[Array]:

@@ -93,6 +93,16 @@ def test_many_short_chains_converge():
     assert compare_covariance(result, np.eye(2), level=0.999).agrees
 
 
+def test_comparison_with_few_short_chains_has_its_false_alarm_rate():
+    # 400 replicates at 5 %: more than 8.5 % rejected with probability 1e-3 for an exact test. Control: scores that
+    # are taken for normal.
+    rng, rejected, normal = np.random.default_rng(6), 0, 0
+    for _ in range(400):
+        found = compare_mean(invariant_measure(autoregression(rng, 0.8, (4, 20, 1)), burn_in=0), [0.0])
+        rejected, normal = rejected + (not found.agrees), normal + (abs(found.z[0]) > 1.96)
+    assert rejected / 400 <= 0.085 < normal / 400
+
+
 def test_constant_parameter():
     samples = autoregression(np.random.default_rng(4), 0.5, (4, 1000, 2)) * [1.0, 0.0]
     result = invariant_measure(samples)
