@@ -59,7 +59,7 @@ def fluctuation_dissipation(
     fields : array, shape (chain, draw, d), optional
         The exact field F there; left out, `batch_fields` stand in for it.
     players : mapping
-        Player to slice or list of its parameters' indices.
+        Player to its parameters: a slice, a list of indices or a mask of length d. Players share none.
     lr, batch_size : float
     noise_covariance : array, shape (d, d) or (chain, draw, d, d)
         Per-sample covariance of F: tests the SDE form, `fdr1_terms`.
