@@ -40,7 +40,8 @@ class InvariantMeasure:
     samples : array, shape (chain, draw, d)
         What was kept.
     reasons : tuple of str
-        Why the run is not (known to be) stationary and long enough; empty if it is.
+        Why the run is not (known to be) stationary and long enough; empty if it is. One parameter may stand
+        still in one place beside others that move, but not all, nor one at a place of its own in each chain.
     """
 
     mean: Estimate[Array]
@@ -282,7 +283,7 @@ def _quantiles(kept: Array, probabilities: Array, level: float) -> Estimate[Arra
 
 
 def _objections(kept: Array, rhat: Array, rhat_limit: float, ess: Array, ess_limit: float) -> tuple[str, ...]:
-    reasons = []
+    reasons = [f"parameter {k} does not move" for k in _stuck(kept)]
     worst = np.nan if np.all(np.isnan(rhat)) else float(np.nanmax(rhat))
     if worst > rhat_limit:
         reasons.append(f"R-hat {worst:.4g} > {rhat_limit:g}: the chains do not agree")
@@ -293,3 +294,10 @@ def _objections(kept: Array, rhat: Array, rhat_limit: float, ess: Array, ess_lim
     if bonferroni(2 * ndtr(-np.abs(z))) < DRIFT_FALSE_ALARM:
         reasons.append(f"the run drifts: Geweke z = {float(z[np.argmax(np.abs(z))]):.3g}")
     return tuple(reasons)
+
+
+def _stuck(kept: Array) -> list[int]:
+    """Parameters that stand still, unless it is in one place while others move: a point may be a marginal law."""
+    still = np.all(kept == kept[:, :1], axis=(0, 1))
+    apart = np.any(kept[:, 0] != kept[0, 0], axis=0)
+    return [int(k) for k in np.flatnonzero(still & (apart | np.all(still)))]

@@ -79,6 +79,25 @@ def test_reasons(spoil, reason):
     assert any(reason in text for text in spoiled.reasons), spoiled.reasons
 
 
+@pytest.mark.parametrize(
+    ("samples", "reasons"),
+    [
+        (np.ones((4, 1000, 1)), ("parameter 0 does not move",)),
+        (np.zeros((40, 200, 2)), ("parameter 0 does not move", "parameter 1 does not move")),
+        (np.ones((1, 1000, 1)), ("parameter 0 does not move",)),
+    ],
+)
+def test_a_run_that_never_moves_has_not_converged(samples, reasons):
+    assert invariant_measure(samples).reasons == reasons
+
+
+@pytest.mark.parametrize("chains", [4, 40])
+def test_chains_that_stand_in_places_of_their_own_have_not_converged(chains):
+    samples = autoregression(np.random.default_rng(7), 0.5, (chains, 1000, 2))
+    samples[..., 1] = samples[:, :1, 1]
+    assert "parameter 1 does not move" in invariant_measure(samples, rhat_limit=np.inf, ess_limit=0.0).reasons
+
+
 def test_converged_has_few_false_alarms():
     # 60 stationary runs of effective size about 2700: all checks together may object to at most 4.
     samples = autoregression(np.random.default_rng(2), 0.5, (4, 2000, 60))
