@@ -68,16 +68,24 @@ class InvariantMeasure:
         Parameters
         ----------
         index : int
-            Which parameter.
+            Which parameter; negative ones count from the last.
         grid : array, optional
             Where to evaluate; left out, 200 points that span the samples.
 
         Returns
         -------
         grid, density : arrays, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or it does not move.
         """
         from scipy.stats import gaussian_kde
 
+        d = self.samples.shape[-1]
+        if isinstance(index, bool) or not isinstance(index, int | np.integer) or not -d <= index < d:
+            raise ValueError(f"index: expected an integer from 0 to {d - 1}, got {index!r}")
         values = self.samples[..., index].ravel()
         if np.ptp(values) == 0:
             raise ValueError(f"index: expected a parameter that moves, got {index}, which is constant")

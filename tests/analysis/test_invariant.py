@@ -55,6 +55,12 @@ def test_quantiles_and_density_are_gaussian(measure):
     assert np.max(np.abs(density - stats.norm.pdf(grid, 0, scale[1]))) < 0.06 * stats.norm.pdf(0, 0, scale[1])
 
 
+@pytest.mark.parametrize("index", [2, -3, 0.5, True, "w"])
+def test_density_of_what_is_no_parameter_is_refused(measure, index):
+    with pytest.raises(ValueError, match=f"^index: expected an integer from 0 to 1, got {index!r}"):
+        measure.density(index)
+
+
 def test_covariance_errors_are_symmetric_and_scale(measure):
     assert np.array_equal(measure.covariance.se, measure.covariance.se.T)
     small = invariant_measure(1e-9 * measure.samples, burn_in=0)
