@@ -154,8 +154,8 @@ def mean_estimate(samples: ArrayLike, *, level: float = 0.95) -> Estimate[Any]:
 
     Measured on Gaussian autoregressions of coefficient 0 to 0.99 with 600 to 1,500 replicates a case, 2 or
     more chains of 4 to 2,000 draws: 95 % intervals cover 93-97 %. Exceptions: antithetic chains (coefficient
-    -0.5), whose effective sample size is overestimated, 92-98 %; the skewed means of squares (covariances),
-    92-97 % from 100 draws a chain on, but as little as 86 % for 20 draws at coefficient 0.9; a single chain,
+    -0.5), whose effective sample size is overestimated, 92-97 %; the skewed means of squares (covariances),
+    92-96 % from 100 draws a chain on, but as little as 86 % for 20 draws at coefficient 0.9; a single chain,
     whose interval covers 93 % from an effective size of about 25 on and cannot be trusted below (20 draws:
     92 % at coefficient 0.5, 80 % at 0.9; 4 draws are as good as none).
 
