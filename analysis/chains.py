@@ -19,6 +19,12 @@ autocorrelation, with one degree of freedom less than chains."""
 
 MINIMUM_DRAWS = 4
 
+LONG_DRAWS, LONG_SIZE = 100, 50.0
+"""So many draws and effective draws a chain make two or more chains long: their autocorrelation can be estimated."""
+
+DRAWS_OF_A_DEGREE = 3.0
+"""Effective draws for one degree of freedom of a standard error that rests on the autocorrelation (measured)."""
+
 
 def effective_sample_size(samples: ArrayLike, *, kind: str = "mean") -> Array:
     """Count the independent draws that would carry the same information.
@@ -94,8 +100,9 @@ def split_rhat(samples: ArrayLike) -> Array:
 def mcse(samples: ArrayLike) -> Array:
     """Monte Carlo standard error of the mean over chains and draws.
 
-    Fewer than 32 chains: standard deviation / sqrt(effective sample size); more: the spread of the chain
-    means.
+    The spread of the chain means, or standard deviation / sqrt(effective sample size): `mean_estimate` says
+    which, and with how many degrees of freedom. Two or three short chains leave so few that 1.96 standard
+    errors are no 95 % interval: use that of `mean_estimate`.
 
     Parameters
     ----------
@@ -127,7 +134,30 @@ def mean_estimate(samples: ArrayLike, *, level: float = 0.95) -> Estimate[Any]:
     Returns
     -------
     Estimate
-        `value`, `se`, `n` (effective sample size) of shape (...).
+        `value`, `se`, `n` (effective sample size), `dof` of shape (...).
+
+    Raises
+    ------
+    ValueError
+        Wrong shape, non-finite samples, fewer than 4 draws of fewer than 32 chains.
+
+    Notes
+    -----
+    *Many chains* (32 or more) and *short chains* (2 to 31 that are not long): the spread of the chain means,
+    Student's t with one degree of freedom less than chains. It covers at its level however short the chains
+    are, but is wide for very few of them: at 95 %, 5 times as wide for 2 chains as if the error were known,
+    1.5 times for 4, 1.1 times for 16.
+
+    *Long chains* (2 to 31, component by component: 100 draws or more, effective sample size 50 or more a
+    chain) and *single chains*: the standard deviation over the root of the effective sample size, Student's t
+    with a third of that size for degrees of freedom.
+
+    Measured on Gaussian autoregressions of coefficient 0 to 0.99 with 600 to 1,500 replicates a case, 2 or
+    more chains of 4 to 2,000 draws: 95 % intervals cover 93-97 %. Exceptions: antithetic chains (coefficient
+    -0.5), whose effective sample size is overestimated, 92-97 %; the skewed means of squares (covariances),
+    92-96 % from 100 draws a chain on, but as little as 86 % for 20 draws at coefficient 0.9; a single chain,
+    whose interval covers 93 % from an effective size of about 25 on and cannot be trusted below (20 draws:
+    92 % at coefficient 0.5, 80 % at 0.9; 4 draws are as good as none).
 
     Examples
     --------
@@ -144,19 +174,25 @@ def mean_estimate(samples: ArrayLike, *, level: float = 0.95) -> Estimate[Any]:
     return normal_estimate(value, se, n=n, level=level, dof=dof)
 
 
-def standard_error(array: Array) -> tuple[Array, int | None]:
-    """Return the standard error of the mean over the first two axes, and its degrees of freedom or None."""
+def standard_error(array: Array) -> tuple[Array, Array]:
+    """Return the standard error of the mean over the first two axes, and its degrees of freedom."""
     chains, draws = array.shape[:2]
-    constant = _constant(array)
-    if chains >= MANY_CHAINS:
-        spread = array.mean(axis=1).std(axis=0, ddof=1) / np.sqrt(chains)
-        return np.where(constant, 0.0, spread), chains - 1
-    if draws < MINIMUM_DRAWS:
+    if chains < MANY_CHAINS and draws < MINIMUM_DRAWS:
         raise ValueError(
             f"samples: expected at least {MINIMUM_DRAWS} draws with so few as {chains} chains, got {draws}"
         )
-    spread = array.std(axis=(0, 1)) / np.sqrt(effective_sample_size(array))
-    return np.where(constant, 0.0, spread), None
+    constant = _constant(array)
+    if chains == 1 or (chains < MANY_CHAINS and draws >= LONG_DRAWS):
+        size = effective_sample_size(array)
+        se, dof = array.std(axis=(0, 1)) / np.sqrt(size), np.maximum(size / DRAWS_OF_A_DEGREE, 1.0)
+        is_long = (size >= chains * LONG_SIZE) | (chains == 1)
+    else:
+        se, dof, is_long = (np.zeros(array.shape[2:]) for _ in range(3))
+    if chains > 1:
+        # what chains that hardly mix say of their autocorrelation is wrong; their means are independent anyhow
+        between = array.mean(axis=1).std(axis=0, ddof=1) / np.sqrt(chains)
+        se, dof = np.where(is_long, se, between), np.where(is_long, dof, float(chains - 1))
+    return np.where(constant, 0.0, se), dof
 
 
 def chain_array(name: str, samples: ArrayLike, minimum_draws: int = MINIMUM_DRAWS) -> Array:

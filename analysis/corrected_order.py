@@ -136,6 +136,8 @@ def corrected_weak_order(lrs: ArrayLike, norms: ArrayLike, ses: ArrayLike, *, le
     rates, values, spread = _rates(lrs), finite_array("norms", norms, (1,)), finite_array("ses", ses, (1,))
     if not len(rates) == len(values) == len(spread):
         raise ValueError(f"norms: expected {len(rates)}, and as many ses, got {len(values)} and {len(spread)}")
+    if np.any(spread <= 0):
+        raise ValueError(f"ses: expected positive numbers, got {spread[spread <= 0][0]:g}")
     lost = values < 4 * spread
     if np.any(lost) or np.any(values <= 0):
         which = ", ".join(f"{rate:g}" for rate in rates[lost | (values <= 0)])

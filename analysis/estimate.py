@@ -30,6 +30,8 @@ class Estimate(Generic[T]):
         Number of observations; the *effective* number where samples are correlated.
     level : float
         Nominal coverage of `interval`.
+    dof : float or array, optional
+        Degrees of freedom of `se`, for Student's t; None or infinite where `se` counts as known.
 
     Examples
     --------
@@ -42,6 +44,7 @@ class Estimate(Generic[T]):
     interval: tuple[T, T]
     n: T
     level: float = 0.95
+    dof: Any = None
 
     def contains(self, number: Any) -> Any:
         """Tell, entry by entry, whether `number` lies inside the interval."""
@@ -53,7 +56,8 @@ class Estimate(Generic[T]):
         low, high = (np.asarray(end)[index] for end in self.interval)
         value, se = np.asarray(self.value)[index], np.asarray(self.se)[index]
         n = np.broadcast_to(self.n, np.shape(self.value))[index]
-        return Estimate(value, se, (low, high), n, self.level)
+        dof = None if self.dof is None else np.broadcast_to(self.dof, np.shape(self.value))[index]
+        return Estimate(value, se, (low, high), n, self.level, dof)
 
     def __str__(self) -> str:
         if np.ndim(self.value) == 0:
@@ -87,7 +91,7 @@ def normal_estimate(value: T, se: T, *, n: Any, level: float = 0.95, dof: Any = 
     low, high = value - half, value + half
     if np.ndim(value) == 0:
         low, high = float(low), float(high)
-    return Estimate(value, se, (cast(T, low), cast(T, high)), n, level)
+    return Estimate(value, se, (cast(T, low), cast(T, high)), n, level, dof)
 
 
 def quantile_of_level(level: float, dof: Any = None) -> Any:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from analysis._validation import Array, finite_array, positive
 
-Players = Mapping[str, slice | Sequence[int]]
+Players = Mapping[str, slice | Sequence[int] | NDArray[np.bool_]]
 Terms = dict[str, tuple[Array, Array]]
 
 
@@ -68,6 +68,7 @@ def fdr1_discrete_terms(
     ----------
     positions, batch_fields : array, shape (chain, draw, d)
     players : mapping
+        As in `fluctuation_dissipation`.
     lr : float
     field : array, shape (chain, draw, d), optional
         The exact field for the left side. Left out, the mini-batch field itself, cheap and unbiased: over
@@ -162,13 +163,30 @@ def _variances(noise_covariance: ArrayLike, shape: tuple[int, ...]) -> Array:
 def _indices(players: Players, d: int) -> dict[str, NDArray[np.intp]]:
     if not isinstance(players, Mapping) or not players:
         raise ValueError(f"players: expected a non-empty mapping of player to indices, got {players!r}")
-    indices = {}
+    indices: dict[str, NDArray[np.intp]] = {}
+    owner: dict[int, str] = {}
     for name, own in players.items():
-        try:
-            chosen = np.arange(d)[own if isinstance(own, slice) else np.asarray(own, dtype=int)]
-        except (IndexError, TypeError, ValueError):
-            chosen = np.array([], dtype=int)
+        indices[name] = chosen = _chosen(own, d)
         if chosen.ndim != 1 or chosen.size == 0 or len(set(chosen.tolist())) < chosen.size:
             raise ValueError(f"players: expected different indices below {d} for {name!r}, got {own!r}")
-        indices[name] = chosen
+        shared = [k for k in chosen.tolist() if k in owner]
+        if shared:
+            raise ValueError(
+                f"players: expected no index of two players, got {shared[0]} of {owner[shared[0]]!r} and {name!r}"
+            )
+        owner |= dict.fromkeys(chosen.tolist(), name)
     return indices
+
+
+def _chosen(own: object, d: int) -> NDArray[np.intp]:
+    """Indices of a slice, of integers or of a mask of length d; none of anything else."""
+    everything, nothing = np.arange(d), np.array([], dtype=np.intp)
+    try:
+        if isinstance(own, slice):
+            return everything[own]
+        key = np.asarray(own)
+        # cast to integers, fractions would be cut and marks read as the indices 0 and 1
+        meant = key.dtype.kind in "iu" or (key.dtype.kind == "b" and key.shape == (d,))
+        return np.asarray(everything[key]) if meant else nothing
+    except (IndexError, TypeError, ValueError):
+        return nothing

@@ -28,9 +28,10 @@ class InvariantMeasure:
     mean : Estimate
         Shape (d,).
     covariance : Estimate
-        Shape (d, d); standard errors from the effective sample size of each product series.
+        Shape (d, d); standard errors as those of the mean, from each product series.
     quantiles : Estimate
-        Shape (len(probabilities), d).
+        Shape (len(probabilities), d); standard errors from the effective sample size, too small for short
+        chains (see `mean_estimate`).
     probabilities : array
         Of the quantiles.
     ess_bulk, ess_tail, rhat : array, shape (d,)
@@ -39,7 +40,8 @@ class InvariantMeasure:
     samples : array, shape (chain, draw, d)
         What was kept.
     reasons : tuple of str
-        Why the run is not (known to be) stationary and long enough; empty if it is.
+        Why the run is not (known to be) stationary and long enough; empty if it is. One parameter may stand
+        still in one place beside others that move, but not all, nor one at a place of its own in each chain.
     """
 
     mean: Estimate[Array]
@@ -66,16 +68,24 @@ class InvariantMeasure:
         Parameters
         ----------
         index : int
-            Which parameter.
+            Which parameter; negative ones count from the last.
         grid : array, optional
             Where to evaluate; left out, 200 points that span the samples.
 
         Returns
         -------
         grid, density : arrays, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or it does not move.
         """
         from scipy.stats import gaussian_kde
 
+        d = self.samples.shape[-1]
+        if isinstance(index, bool) or not isinstance(index, int | np.integer) or not -d <= index < d:
+            raise ValueError(f"index: expected an integer from 0 to {d - 1}, got {index!r}")
         values = self.samples[..., index].ravel()
         if np.ptp(values) == 0:
             raise ValueError(f"index: expected a parameter that moves, got {index}, which is constant")
@@ -183,7 +193,7 @@ class Comparison:
 
 
 def compare_covariance(measure: InvariantMeasure, predicted: ArrayLike, *, level: float = 0.95) -> Comparison:
-    """Test a predicted stationary covariance, by z-scores with Bonferroni over the upper triangle.
+    """Test a predicted stationary covariance, by t-scores with Bonferroni over the upper triangle.
 
     Parameters
     ----------
@@ -205,7 +215,7 @@ def compare_covariance(measure: InvariantMeasure, predicted: ArrayLike, *, level
     """
     d = len(measure.mean.value)
     target = covariance_matrix("predicted", finite_array("predicted", predicted, (2,)), d)
-    return _compare(measure.covariance, target, np.triu_indices(d), level, len(measure.samples))
+    return _compare(measure.covariance, target, np.triu_indices(d), level)
 
 
 def compare_mean(measure: InvariantMeasure, predicted: ArrayLike, *, level: float = 0.95) -> Comparison:
@@ -213,18 +223,16 @@ def compare_mean(measure: InvariantMeasure, predicted: ArrayLike, *, level: floa
     target = finite_array("predicted", predicted, (1,))
     if target.shape != measure.mean.value.shape:
         raise ValueError(f"predicted: expected shape {measure.mean.value.shape}, got {target.shape}")
-    return _compare(measure.mean, target, (np.arange(len(target)),), level, len(measure.samples))
+    return _compare(measure.mean, target, (np.arange(len(target)),), level)
 
 
 def _compare(
-    estimate: Estimate[Array], target: Array, entries: tuple[NDArray[np.intp], ...], level: float, chains: int
+    estimate: Estimate[Array], target: Array, entries: tuple[NDArray[np.intp], ...], level: float
 ) -> Comparison:
     gap, floor = estimate.value - target, 1e-13 * np.max(np.abs(target), initial=1e-300)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(np.abs(gap) <= floor, 0.0, gap / estimate.se)
-    # from many chains the error is estimated from the chains alone, with as many degrees of freedom less one
-    tail = stdtr(chains - 1, -np.abs(z[entries])) if chains >= MANY_CHAINS else ndtr(-np.abs(z[entries]))
-    p_value = bonferroni(2 * tail)
+    p_value = bonferroni(2 * stdtr(estimate.dof[entries], -np.abs(z[entries])))
     return Comparison(z, p_value, level, passes(p_value, level))
 
 
@@ -257,13 +265,14 @@ def _burn_in(array: Array, burn_in: str | int) -> tuple[int, tuple[str, ...]]:
 def _covariance(kept: Array, level: float) -> Estimate[Array]:
     d = kept.shape[-1]
     centred = kept - kept.mean(axis=(0, 1))
-    value, se, low, high, n = (np.empty((d, d)) for _ in range(5))
+    value, se, low, high, n, dof = (np.empty((d, d)) for _ in range(6))
     for i in range(d):
         # One row at a time: all products together would take d times the memory of the samples.
         row = mean_estimate(centred[..., i:] * centred[..., i : i + 1], level=level)
-        for target, source in zip((value, se, low, high, n), (row.value, row.se, *row.interval, row.n), strict=True):
+        fields = (row.value, row.se, *row.interval, row.n, row.dof)
+        for target, source in zip((value, se, low, high, n, dof), fields, strict=True):
             target[i, i:] = target[i:, i] = source
-    return Estimate(value, se, (low, high), n, level)
+    return Estimate(value, se, (low, high), n, level, dof)
 
 
 def _quantiles(kept: Array, probabilities: Array, level: float) -> Estimate[Array]:
@@ -282,7 +291,7 @@ def _quantiles(kept: Array, probabilities: Array, level: float) -> Estimate[Arra
 
 
 def _objections(kept: Array, rhat: Array, rhat_limit: float, ess: Array, ess_limit: float) -> tuple[str, ...]:
-    reasons = []
+    reasons = [f"parameter {k} does not move" for k in _stuck(kept)]
     worst = np.nan if np.all(np.isnan(rhat)) else float(np.nanmax(rhat))
     if worst > rhat_limit:
         reasons.append(f"R-hat {worst:.4g} > {rhat_limit:g}: the chains do not agree")
@@ -293,3 +302,10 @@ def _objections(kept: Array, rhat: Array, rhat_limit: float, ess: Array, ess_lim
     if bonferroni(2 * ndtr(-np.abs(z))) < DRIFT_FALSE_ALARM:
         reasons.append(f"the run drifts: Geweke z = {float(z[np.argmax(np.abs(z))]):.3g}")
     return tuple(reasons)
+
+
+def _stuck(kept: Array) -> list[int]:
+    """Parameters that stand still, unless it is in one place while others move: a point may be a marginal law."""
+    still = np.all(kept == kept[:, :1], axis=(0, 1))
+    apart = np.any(kept[:, 0] != kept[0, 0], axis=0)
+    return [int(k) for k in np.flatnonzero(still & (apart | np.all(still)))]

@@ -112,6 +112,12 @@ def transient_covariance(
     -------
     array, shape time.shape + (d, d)
 
+    Raises
+    ------
+    ValueError
+        Bad arguments as in `stationary_covariance`, or a time at which an unstable direction has grown beyond
+        the largest float.
+
     Notes
     -----
     Van Loan's block exponential on a sub-interval with |J| h <= 1/2, then C(2h) = C(h) + E C(h) E^T: the
@@ -132,6 +138,8 @@ def transient_covariance(
         raise ValueError(f"time: expected numbers >= 0, got {float(np.min(times)):g}")
     start = _initial(initial, len(matrix))
     flat = [_at_time(matrix, noise, float(t), start) for t in times.ravel()]
+    for late, covariance in zip(times.ravel(), flat, strict=True):
+        _require_no_overflow("time", f"{late:g}", covariance)
     return np.stack(flat).reshape(*times.shape, *matrix.shape)
 
 
@@ -150,6 +158,11 @@ def discrete_transient_covariance(
     -------
     array, shape (d, d)
 
+    Raises
+    ------
+    ValueError
+        Bad arguments, or so many steps that an unstable direction has grown beyond the largest float.
+
     Notes
     -----
     Binary powers of the affine map C -> A C A^T + Q, so that 10^9 steps cost thirty squarings; any J is
@@ -164,12 +177,14 @@ def discrete_transient_covariance(
     remaining = count("steps", steps, 0)
     covariance = _initial(initial, len(matrix))
     power, added = np.eye(len(matrix)) - lr * matrix, lr * noise
-    while remaining:
-        if remaining & 1:
-            covariance = power @ covariance @ power.T + added
-        added = power @ added @ power.T + added
-        power = power @ power
-        remaining >>= 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        while remaining:
+            if remaining & 1:
+                covariance = power @ covariance @ power.T + added
+            added = power @ added @ power.T + added
+            power = power @ power
+            remaining >>= 1
+    _require_no_overflow("steps", str(steps), covariance)
     return _symmetric(covariance)
 
 
@@ -204,10 +219,18 @@ def _at_time(matrix: Array, noise: Array, time: float, start: Array) -> Array:
     exponential = expm(block * (time / 2**doublings))
     flow = exponential[d:, d:].T
     covariance = _symmetric(flow @ exponential[:d, d:])
-    for _ in range(doublings):
-        covariance = covariance + flow @ covariance @ flow.T
-        flow = flow @ flow
-    return _symmetric(covariance + flow @ start @ flow.T)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(doublings):
+            covariance = covariance + flow @ covariance @ flow.T
+            flow = flow @ flow
+        return _symmetric(covariance + flow @ start @ flow.T)
+
+
+def _require_no_overflow(name: str, came: str, covariance: Array) -> None:
+    if not np.all(np.isfinite(covariance)):
+        raise ValueError(
+            f"{name}: expected a growth within the range of floats, got an overflow by {came} (an unstable direction)"
+        )
 
 
 def _symmetric(matrix: Array) -> Array:

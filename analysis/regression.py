@@ -94,9 +94,33 @@ def line_fit(x: ArrayLike, y: ArrayLike, sd: ArrayLike | None = None) -> LinearF
 
 
 def bonferroni(p_values: ArrayLike) -> float:
-    """Combine the p-values of several tests, however dependent, into one: min(1, m min p)."""
-    values = np.asarray(p_values, dtype=float)
-    return float(min(1.0, values.size * np.min(values)))
+    """Combine the p-values of several tests, however dependent, into one: min(1, m min p).
+
+    Parameters
+    ----------
+    p_values : array
+        Of m tests, any shape.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        Unless there is at least one, and each is a number in [0, 1]: a NaN, of a test that could not be made,
+        must not pass.
+
+    Examples
+    --------
+    >>> bonferroni([0.01, 0.5, 0.9])
+    0.03
+    """
+    values = finite_array("p_values", p_values)
+    outside = values[(values < 0) | (values > 1)]
+    if outside.size:
+        raise ValueError(f"p_values: expected numbers in [0, 1], got {outside[0]:g}")
+    return min(1.0, float(values.size * np.min(values)))
 
 
 def passes(p_value: float, level: float) -> bool:

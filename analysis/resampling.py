@@ -68,13 +68,32 @@ def block_bootstrap(
         Left out, `block_length_of(x)`.
     resamples : int
     level : float
-        Coverage of the percentile interval.
+        Nominal coverage of the percentile interval; the actual one is lower, see Notes.
     seed : int
 
     Returns
     -------
     Estimate
         `n` counts draws.
+
+    Notes
+    -----
+    Blocks of the default length are a little too short and give no heavier tails for their small number, so
+    the interval covers less than its level. Measured on 1,000 Gaussian autoregressions each, nominal 95 %:
+
+    ===========  =====  ===========  ===============
+    coefficient  draws  of the mean  of the variance
+    ===========  =====  ===========  ===============
+    0            100    0.93         0.92
+    0            2,000  0.93         0.95
+    0.5          100    0.87         0.83
+    0.5          2,000  0.91         0.94
+    0.9          500    0.85         0.80
+    0.9          2,000  0.89         0.88
+    ===========  =====  ===========  ===============
+
+    Student's t on the standard error gains 0.01 to 0.05 from 500 draws on and does not close the gap.
+    For a mean prefer `mean_estimate`.
 
     References
     ----------

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtr
 
 from analysis._validation import Array
-from analysis.chains import chain_array, standard_error
+from analysis.chains import MANY_CHAINS, chain_array, effective_sample_size
 
 MINIMUM_DRAWS = 20
 _BATCH = 5
@@ -91,11 +91,12 @@ def geweke(samples: ArrayLike, *, first: float = 0.1, last: float = 0.5) -> Arra
     draws = array.shape[1]
     head, tail = array[:, : max(int(first * draws), 1)], array[:, draws - int(last * draws) :]
     gap = head.mean(axis=(0, 1)) - tail.mean(axis=(0, 1))
-    se, dof = standard_error(tail)
-    if dof is None:
-        se = se * np.sqrt(1 + tail.shape[1] / head.shape[1])
-        return _ratio(gap, se)
-    se = (head.mean(axis=1) - tail.mean(axis=1)).std(axis=0, ddof=1) / np.sqrt(dof + 1)
+    chains = len(array)
+    if chains < MANY_CHAINS:
+        size = effective_sample_size(tail) / (1 + tail.shape[1] / head.shape[1])
+        return _ratio(gap, tail.std(axis=(0, 1)) / np.sqrt(size))
+    dof = chains - 1
+    se = (head.mean(axis=1) - tail.mean(axis=1)).std(axis=0, ddof=1) / np.sqrt(chains)
     score = _ratio(gap, se)
     # The lower tail keeps its digits; the z-score is the one of equal probability.
     return np.sign(score) * -ndtri(np.maximum(stdtr(dof, -np.abs(score)), 1e-300))

@@ -108,5 +108,8 @@ def test_what_cannot_be_fitted_is_refused():
         corrected_weak_order(LRS[:2], [1.0, 2.0], [0.1, 0.1])
     with pytest.raises(ValueError, match="different positive"):
         corrected_weak_order([0.1, 0.1, 0.2], [1.0, 1.0, 2.0], [0.1, 0.1, 0.1])
+    for ses, came in (([0, 0, 0], "0"), ([1e-9, -2e-9, 1e-9], "-2e-09")):
+        with pytest.raises(ValueError, match=f"^ses: expected positive numbers, got {came}$"):
+            corrected_weak_order(LRS, lengths(2, 0), ses)
     with pytest.raises(ValueError, match="covariance"):
         error_length([1.0, 2.0], [[1.0]])

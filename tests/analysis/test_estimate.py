@@ -34,7 +34,9 @@ def test_interval_is_gaussian_or_student():
 def test_arrays_entry_by_entry():
     estimate = normal_estimate(np.array([0.0, 1.0]), np.array([0.1, 0.2]), n=np.array([10.0, 20.0]))
     assert estimate.contains(np.array([0.5, 1.1])).tolist() == [False, True]
-    assert isinstance(estimate[1], Estimate)
+    assert isinstance(estimate[1], Estimate) and estimate[1].dof is None
+    student = normal_estimate(np.zeros(2), np.ones(2), n=5, dof=np.array([3.0, np.inf]))
+    assert student[0].dof == 3 and student[1].interval[1] == pytest.approx(stats.norm.ppf(0.975))
     assert str(estimate[1]) == "1.00 ± 0.20 (95 % 0.61 … 1.39, n = 20)"
     assert str(estimate).startswith("[0] 0.00 ± 0.10")
 

@@ -65,6 +65,15 @@ def test_discrete_relation_is_an_identity_of_the_iteration():
     assert not np.allclose(work, lr / (2 * BATCH) * np.diag(SIGMA), rtol=0.2)
 
 
+def test_masks_are_the_indices_they_mark():
+    positions, batches = np.random.default_rng(9).normal(size=(2, 3, 10, 2))
+    masks = {"g": [False, True], "d": np.array([True, False])}
+    found = fdr1_discrete_terms(positions, batches, players=masks, lr=LR)
+    expected = fdr1_discrete_terms(positions, batches, players={"g": [1], "d": [0]}, lr=LR)
+    for name in masks:
+        assert np.array_equal(found[name], expected[name])
+
+
 def test_minibatch_terms_telescope():
     positions, batches = linear_game(np.random.default_rng(2), JACOBIAN, SIGMA, LR, BATCH, 3, 50)
     centre = np.array([0.3, -1.0])
@@ -153,6 +162,10 @@ def test_wrong_sign_of_a_player_fails():
         ({"players": {}}, "players: expected a non-empty mapping"),
         ({"players": {"p": [2]}}, r"players: expected different indices below 2 for 'p', got \[2\]"),
         ({"players": {"p": [0, 0]}}, "players: expected different indices below 2"),
+        ({"players": {"p": [0.7]}}, r"players: expected different indices below 2 for 'p', got \[0.7\]"),
+        ({"players": {"p": [True]}}, r"players: expected different indices below 2 for 'p', got \[True\]"),
+        ({"players": {"p": [0], "q": [1, 0]}}, "players: expected no index of two players, got 0 of 'p' and 'q'"),
+        ({"players": {"p": [-1], "q": [1]}}, "players: expected no index of two players, got 1 of 'p' and 'q'"),
         ({"lr": 0}, "lr: expected a positive number, got 0"),
         ({"fields": np.zeros((4, 50, 3))}, r"fields: expected shape \(4, 50, 2\), got \(4, 50, 3\)"),
         ({"fields": None}, "fields: expected the exact field with noise_covariance, got None"),

@@ -55,6 +55,12 @@ def test_quantiles_and_density_are_gaussian(measure):
     assert np.max(np.abs(density - stats.norm.pdf(grid, 0, scale[1]))) < 0.06 * stats.norm.pdf(0, 0, scale[1])
 
 
+@pytest.mark.parametrize("index", [2, -3, 0.5, True, "w"])
+def test_density_of_what_is_no_parameter_is_refused(measure, index):
+    with pytest.raises(ValueError, match=f"^index: expected an integer from 0 to 1, got {index!r}"):
+        measure.density(index)
+
+
 def test_covariance_errors_are_symmetric_and_scale(measure):
     assert np.array_equal(measure.covariance.se, measure.covariance.se.T)
     small = invariant_measure(1e-9 * measure.samples, burn_in=0)
@@ -79,6 +85,25 @@ def test_reasons(spoil, reason):
     assert any(reason in text for text in spoiled.reasons), spoiled.reasons
 
 
+@pytest.mark.parametrize(
+    ("samples", "reasons"),
+    [
+        (np.ones((4, 1000, 1)), ("parameter 0 does not move",)),
+        (np.zeros((40, 200, 2)), ("parameter 0 does not move", "parameter 1 does not move")),
+        (np.ones((1, 1000, 1)), ("parameter 0 does not move",)),
+    ],
+)
+def test_a_run_that_never_moves_has_not_converged(samples, reasons):
+    assert invariant_measure(samples).reasons == reasons
+
+
+@pytest.mark.parametrize("chains", [4, 40])
+def test_chains_that_stand_in_places_of_their_own_have_not_converged(chains):
+    samples = autoregression(np.random.default_rng(7), 0.5, (chains, 1000, 2))
+    samples[..., 1] = samples[:, :1, 1]
+    assert "parameter 1 does not move" in invariant_measure(samples, rhat_limit=np.inf, ess_limit=0.0).reasons
+
+
 def test_converged_has_few_false_alarms():
     # 60 stationary runs of effective size about 2700: all checks together may object to at most 4.
     samples = autoregression(np.random.default_rng(2), 0.5, (4, 2000, 60))
@@ -91,6 +116,16 @@ def test_many_short_chains_converge():
     result = invariant_measure(samples)
     assert result.converged, result.reasons
     assert compare_covariance(result, np.eye(2), level=0.999).agrees
+
+
+def test_comparison_with_few_short_chains_has_its_false_alarm_rate():
+    # 400 replicates at 5 %: more than 8.5 % rejected with probability 1e-3 for an exact test. Control: scores that
+    # are taken for normal.
+    rng, rejected, normal = np.random.default_rng(6), 0, 0
+    for _ in range(400):
+        found = compare_mean(invariant_measure(autoregression(rng, 0.8, (4, 20, 1)), burn_in=0), [0.0])
+        rejected, normal = rejected + (not found.agrees), normal + (abs(found.z[0]) > 1.96)
+    assert rejected / 400 <= 0.085 < normal / 400
 
 
 def test_constant_parameter():

@@ -174,6 +174,23 @@ def test_refuses(jacobian, noise, options, message):
         stationary_covariance(jacobian, noise, **options)
 
 
+@pytest.mark.parametrize("jacobian", [[[-1.0]], [[-1.0, 3.0], [0.0, 1.0]]])
+def test_growth_beyond_floats_is_refused(jacobian):
+    noise = np.eye(len(jacobian))
+    with pytest.raises(ValueError, match=r"^time: expected .* got an overflow by 1e\+06"):
+        transient_covariance(jacobian, noise, [1.0, 1e6])
+    with pytest.raises(ValueError, match=r"^steps: expected .* got an overflow by 1000000"):
+        discrete_transient_covariance(jacobian, noise, 10**6, lr=0.1)
+
+
+def test_growth_within_floats_is_not_refused():
+    # The last squaring of the map, which nothing needs, overflows at this number of steps.
+    exact = 3.0**600 / 8
+    assert np.isclose(transient_covariance([[-1.0]], [[2.0]], 340.0)[0, 0], np.expm1(680.0), rtol=1e-10)
+    found = discrete_transient_covariance([[-2.0]], [[1.0]], 2**8 + 44, lr=1.0)[0, 0]
+    assert np.isclose(found, exact, rtol=1e-10)
+
+
 def test_refuses_unstable_rates_and_bad_times():
     with pytest.raises(ValueError, match=r"^lr: expected I - lr J of spectral radius < 1, got 1.5 at lr = 2.5"):
         discrete_stationary_covariance([[1.0]], [[1.0]], 2.5)

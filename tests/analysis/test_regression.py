@@ -45,6 +45,22 @@ def test_intervals_cover(known):
 def test_bonferroni():
     assert bonferroni([0.01, 0.5, 0.9]) == pytest.approx(0.03)
     assert bonferroni([0.7, 0.8]) == 1.0
+    assert bonferroni([[0.0, 1.0]]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("p_values", "message"),
+    [
+        ([np.nan], "p_values: expected finite numbers, got 1 non-finite of 1"),
+        ([1e-12, np.nan, 0.5], "p_values: expected finite numbers, got 1 non-finite of 3"),
+        ([], r"p_values: expected a non-empty array, got shape \(0,\)"),
+        ([-1.0, 0.5], r"p_values: expected numbers in \[0, 1\], got -1"),
+        ([0.5, 1.5], r"p_values: expected numbers in \[0, 1\], got 1.5"),
+    ],
+)
+def test_bonferroni_refuses_what_is_no_p_value(p_values, message):
+    with pytest.raises(ValueError, match="^" + message):
+        bonferroni(p_values)
 
 
 def test_refuses():

@@ -71,6 +71,20 @@ def test_right_law_passes_and_wrong_noise_does_not(dirac):
     assert p_value(moment_z(samples, more_noise.moments)) < LEVEL
 
 
+def test_diverged_draws_are_refused(dirac):
+    """One in 20 000 hardly moves a count, and turns every moment into NaN: neither may pass."""
+    samples = draws(dirac.density, 20_000, 1)
+    broken = np.where(np.arange(20_000)[:, None] == 7, np.nan, samples)
+    message = "^samples: expected finite states, got 1 diverged trajectories of 20000"
+    for scores in (
+        lambda: moment_z(broken, dirac.moments),
+        lambda: cell_z(broken, dirac),
+        lambda: mode_rate(samples, broken, 1.0, None, dirac.density.grid),
+    ):
+        with pytest.raises(ValueError, match=message):
+            scores()
+
+
 def test_moment_scores_are_calibrated(dirac):
     """Mean square of 200 x 9 scores: 1 within 0.2, five standard errors or so."""
     exact = replace(dirac.moments, value=density_moments(dirac.density), error=0.0 * dirac.moments.error)

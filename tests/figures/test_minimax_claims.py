@@ -70,6 +70,16 @@ def test_agreement_is_calibrated_and_has_power():
     assert missed <= 20
 
 
+@pytest.mark.parametrize("spoilt", [np.nan, np.inf])
+def test_agreement_of_diverged_runs_fails_as_a_control_too(spoilt):
+    samples = np.random.default_rng(2).exponential(1.0, size=(500, 3))
+    samples[7, 1] = spoilt
+    with np.errstate(invalid="ignore"):
+        found = Agreement.of(samples, np.ones(3))
+    assert not found.check("", 1.0, 3).passed
+    assert not found.check("", 1.0, 3, rejected=True).passed
+
+
 # -------------------------------------------------------------------- derived SDEs
 
 

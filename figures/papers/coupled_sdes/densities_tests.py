@@ -77,8 +77,10 @@ def blocks(values: Array) -> Array:
 def moment_z(samples: Array, predicted: GridEstimate) -> Array:
     """z-scores ``(9,)`` of the moments of independent draws ``(n, 2)``; the errors of sample and grid are added.
 
-    Standard errors are those of the influence functions, so that the estimated mean is accounted for.
+    Standard errors are those of the influence functions, so that the estimated mean is accounted for. A non-finite
+    draw raises ValueError.
     """
+    _require_finite(samples)
     u = samples - samples.mean(axis=0)
     c = np.cov(u.T, bias=True)
     influence = [u[:, 0], u[:, 1], *(u[:, i] * u[:, j] for i, j in PAIRS)]
@@ -92,7 +94,11 @@ def moment_z(samples: Array, predicted: GridEstimate) -> Array:
 
 
 def cell_z(samples: Array, found: Law) -> Array:
-    """z-scores of the counts in coarse cells, the last one of all sparse cells and the outside."""
+    """z-scores of the counts in coarse cells, the last one of all sparse cells and the outside.
+
+    A non-finite draw raises ValueError: it would count as one outside, where it may well go unnoticed.
+    """
+    _require_finite(samples)
     n = len(samples)
     counts = blocks(found.density.grid.histogram(samples)).ravel()
     expected, error = n * found.cells.value.ravel(), n * found.cells.error.ravel()
@@ -113,8 +119,11 @@ def mode_rate(early: Array, late: Array, lapse: float, spectrum: Spectrum, grid:
     """Eigenvalue of the slowest mode f as it is sampled: log(E f(X_late) / E f(X_early)) / lapse, and its error.
 
     Real and imaginary parts have standard errors of their own, given as those of the second number. The value of f at
-    the start itself does not enter: what of f the grid gets wrong decays before the early time.
+    the start itself does not enter: what of f the grid gets wrong decays before the early time. A non-finite state
+    raises ValueError.
     """
+    _require_finite(early)
+    _require_finite(late)
     function = spectrum.functions[slowest(spectrum)]
     interpolate = RegularGridInterpolator(grid.axes, function, bounds_error=False, fill_value=None)
     first, second = interpolate(early), interpolate(late)
@@ -131,3 +140,9 @@ def slowest(spectrum: Spectrum) -> int:
 def relaxation(problem: FokkerPlanck, start: tuple[float, float], times: Array) -> GridEstimate:
     """Means ``(time, 2)`` of the law that starts at a point."""
     return richardson(problem, lambda p: [q.mean for q in p.evolve(Density.point(p.grid, start), times)])
+
+
+def _require_finite(samples: Array) -> None:
+    bad = int(np.sum(~np.isfinite(samples).all(axis=-1)))
+    if bad:
+        raise ValueError(f"samples: expected finite states, got {bad} diverged trajectories of {len(samples)}")

@@ -55,9 +55,14 @@ class Agreement:
             Of the whole claim, among which the false alarms are shared out.
         rejected
             Whether this is a control, which must disagree.
+
+        Notes
+        -----
+        A comparison that could not be made (a diverged trajectory, no spread at all) fails, as a control too.
         """
         limit = norm.isf(FALSE_ALARM / 2 / comparisons)
         low, high = (predicted * edge for edge in self.interval())
-        agrees = bool(self.worst <= limit)
+        worst = self.worst
+        passed = bool(np.isfinite(worst)) and bool(worst <= limit) != rejected
         text = f"{predicted:.5g}" + (f" (control: rejected, |z| > {limit:.1f})" if rejected else "")
-        return Check(name, text, float(predicted * self.ratio[-1]), (low, high), agrees != rejected)
+        return Check(name, text, float(predicted * self.ratio[-1]), (low, high), passed)
