@@ -96,10 +96,9 @@ class NetworkOracle(AbstractOracle):
     @property
     def is_zero_sum(self) -> bool:
         if self._zero_sum is None:
-            # the batch that tells is the next one handed out: asking changes no random number
-            self._kept.append(self.fresh())
+            batch = self.peek()  # the batch that tells is the next one handed out: asking changes no random number
             x, losses = self.layout.read(), self.first_losses
-            self.F(x if self.replicas is None else x.expand(self.replicas, -1), self._kept[0])
+            self.F(x if self.replicas is None else x.expand(self.replicas, -1), batch)
             self.first_losses = losses
         return bool(self._zero_sum)
 
@@ -108,6 +107,12 @@ class NetworkOracle(AbstractOracle):
             return self._kept.pop()
         with torch.no_grad():
             return self._sample()
+
+    def peek(self) -> Any:
+        """The batch that `fresh` hands out next; looking changes nothing that a training sees."""
+        if not self._kept:
+            self._kept.append(self.fresh())
+        return self._kept[-1]
 
     def F(self, x: torch.Tensor, batch: Any) -> torch.Tensor:
         field, losses = self._mapped(self._field, (x,), batch)

@@ -40,6 +40,8 @@ class GameOptimizer(torch.optim.Optimizer):
     Attributes
     ----------
     oracle : NetworkOracle
+    algorithm
+        The algorithm itself.
     inner : torch.optim.Optimizer or None
 
     Raises
@@ -76,7 +78,7 @@ class GameOptimizer(torch.optim.Optimizer):
         through: Callable[[Iterable[Any]], torch.optim.Optimizer] | None = None,
     ) -> None:
         self.oracle = NetworkOracle(players, losses, sample)
-        self._algorithm = _read_algorithm(algorithm)
+        self.algorithm = _read_algorithm(algorithm)
         self._is_complete, self._is_first = False, True
         rates = _read_rates(lr, self.oracle.players, single=through is not None)
         groups = [{"params": self._own(p), "lr": rates[p], "player": p} for p in self.oracle.players]
@@ -155,7 +157,7 @@ class GameOptimizer(torch.optim.Optimizer):
         if min(rates.values()) < eta:
             oracle = RatedOracle(oracle, {player: rate / eta for player, rate in rates.items()})
         x = self.oracle.layout.read()
-        moved, memory = run_step(self._algorithm, oracle, x, self._memory(x), eta)
+        moved, memory = run_step(self.algorithm, oracle, x, self._memory(x), eta)
         self._remember(memory)
         self.oracle.layout.write(moved)
 
@@ -164,7 +166,7 @@ class GameOptimizer(torch.optim.Optimizer):
         eta = float(self.param_groups[0]["lr"])
         check_positive("lr", eta)
         x = self.oracle.layout.read().double()
-        moved, memory = run_step(self._algorithm, self.oracle, x, self._memory(x), eta)
+        moved, memory = run_step(self.algorithm, self.oracle, x, self._memory(x), eta)
         self._remember(memory)
         direction = ((x - moved) / eta).to(self.oracle.layout.dtype)
         for player in self.oracle.players:
@@ -173,17 +175,17 @@ class GameOptimizer(torch.optim.Optimizer):
 
     def _memory(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Vectors carried by the algorithm, in the type of ``x``; at the first step those of its start."""
-        if not isinstance(self._algorithm, AbstractMemoryAlgorithm):
+        if not isinstance(self.algorithm, AbstractMemoryAlgorithm):
             return ()
         parameters = [p for player in self.oracle.players for p in self._own(player)]
         if any(p not in self.state for p in parameters):
-            return self._algorithm.start(x)
-        slots = self._algorithm.slots
+            return self.algorithm.start(x)
+        slots = self.algorithm.slots
         return tuple(torch.cat([self.state[p][slot].reshape(-1) for p in parameters]).to(x.dtype) for slot in slots)
 
     def _remember(self, memory: tuple[torch.Tensor, ...]) -> None:
         """Keep the carried vectors, parameter by parameter."""
-        for slot, vector in zip(slots_of(self._algorithm), memory, strict=True):
+        for slot, vector in zip(slots_of(self.algorithm), memory, strict=True):
             for player in self.oracle.players:
                 pieces = self.oracle.layout.pieces(player, vector.to(self.oracle.layout.dtype))
                 for parameter, piece in zip(self._own(player), pieces, strict=True):

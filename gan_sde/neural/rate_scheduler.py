@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from analysis.schedules import AbstractRule, PerPlayer
 from gan_sde.neural.fluctuation_monitor import FluctuationMonitor
+from gan_sde.neural.player_groups import groups_by_player, moving_optimizers
 from gan_sde.symbolic.validation import finite_array, shown
 
 
@@ -67,7 +68,7 @@ class FluctuationLR:
     ) -> None:
         if not isinstance(rule, (AbstractRule, PerPlayer)):
             raise ValueError(f"rule: expected a rule of analysis.schedules, got {shown(rule)}")
-        self._moving = _moving(optimizers)
+        self._moving = moving_optimizers(optimizers)
         self.rule = rule
         players = {name: list(chain(*(group["params"] for group in own))) for name, own in self._groups().items()}
         self.monitor = FluctuationMonitor(players, self._moving, every=every, centre=centre)
@@ -99,13 +100,7 @@ class FluctuationLR:
         return np.broadcast_to(self.rule.rate, len(self.monitor.players)).tolist()
 
     def _groups(self) -> dict[str, list[dict[str, Any]]]:
-        """Present parameter groups by player."""
-        if isinstance(self._moving, Mapping):
-            return {player: optimizer.param_groups for player, optimizer in self._moving.items()}
-        found: dict[str, list[dict[str, Any]]] = {}
-        for number, group in enumerate(self._moving.param_groups):
-            found.setdefault(str(group.get("player", f"group {number}")), []).append(group)
-        return found
+        return groups_by_player(self._moving)
 
     def state_dict(self) -> dict[str, Any]:
         """State of rule and monitor; the rates themselves are part of the optimisers' states."""
@@ -179,15 +174,3 @@ def scheduled_lrs(
         player: scheduled_lr(optimizer, rates[player] if isinstance(rates, Mapping) else rates)
         for player, optimizer in optimizers.items()
     }
-
-
-def _moving(
-    optimizers: torch.optim.Optimizer | Mapping[str, torch.optim.Optimizer],
-) -> torch.optim.Optimizer | dict[str, torch.optim.Optimizer]:
-    """The optimisers that make the moves: a `GameOptimizer` may do it through another one."""
-    if isinstance(optimizers, torch.optim.Optimizer):
-        return getattr(optimizers, "inner", None) or optimizers
-    named = dict(optimizers) if isinstance(optimizers, Mapping) else {}
-    if not named or not all(isinstance(o, torch.optim.Optimizer) for o in named.values()):
-        raise ValueError(f"optimizers: expected {{player: optimiser}} or one optimiser, got {shown(optimizers)}")
-    return named
