@@ -11,6 +11,7 @@ from torch import nn
 
 from gan_sde.algorithms import SGDA, get
 from gan_sde.neural.network_oracle import Losses, NetworkOracle
+from gan_sde.neural.optimizer_state import check_optimizer_state
 from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm, run_step, slots_of
 from gan_sde.symbolic.oracle import AbstractOracle, RatedOracle
 from gan_sde.symbolic.validation import check_positive, shown
@@ -129,16 +130,27 @@ class GameOptimizer(torch.optim.Optimizer):
     def state_dict(self) -> dict[str, Any]:
         """State of the optimiser, and of the one through which it moves."""
         state = super().state_dict()
-        return state if self.inner is None else {**state, "through": self.inner.state_dict()}
+        if self.inner is None:
+            return state
+        return {**state, "through": self.inner.state_dict(), "through_type": type(self.inner).__name__}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore what `state_dict` gave; ValueError, and nothing is loaded, if it was of another training.
+
+        Players and their order, the shapes of their parameters and the vectors that the algorithm carries have to be
+        the same.
+        """
+        check_optimizer_state(state_dict, self.param_groups, slots_of(self.algorithm))
         if (self.inner is not None) != ("through" in state_dict):
             ours, theirs = ("with" if own else "without" for own in (self.inner, "through" in state_dict))
             raise ValueError(f"state_dict: expected that of an optimiser {ours} another below it, got one {theirs}")
-        super().load_state_dict(state_dict)
         if self.inner is not None:
-            self.inner.load_state_dict(state_dict["through"])
+            ours = type(self.inner).__name__
+            theirs = state_dict.get("through_type", ours)
+            if theirs != ours:
+                raise ValueError(f"state_dict: expected one of an optimiser that moves through {ours}, got {theirs}")
+            self.inner.load_state_dict(state_dict["through"])  # first: it is refused, if at all, as a whole
+        super().load_state_dict(state_dict)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Refused once the players are known."""
