@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -80,7 +81,8 @@ class GameOptimizer(torch.optim.Optimizer):
     ) -> None:
         self.oracle = NetworkOracle(players, losses, sample)
         self.algorithm = _read_algorithm(algorithm)
-        self._is_complete, self._is_first = False, True
+        self._is_complete = False
+        self._unmoved = set(self.oracle.players)
         rates = _read_rates(lr, self.oracle.players, single=through is not None)
         groups = [{"params": self._own(p), "lr": rates[p], "player": p} for p in self.oracle.players]
         super().__init__(groups, {"lr": max(rates.values())})
@@ -103,28 +105,35 @@ class GameOptimizer(torch.optim.Optimizer):
         if closure is not None:
             raise ValueError(f"closure: expected none (the losses are known), got {shown(closure)}")
         self.oracle.first_losses = None
-        before = self.oracle.layout.read() if self._is_first else None
+        moving = [player for player in self.oracle.players if player in self._unmoved and self._has_rate(player)]
+        before = self.oracle.layout.read() if moving else None
         if self.inner is None:
             self._move()
         else:
             self._direct()
             self.inner.step()
         if before is not None:
-            self._is_first = False
-            self._warn_of_rest(before)
+            self._unmoved -= set(moving)
+            self._warn_of_rest(moving, before)
         return self.oracle.first_losses
 
-    def _warn_of_rest(self, before: torch.Tensor) -> None:
-        """A player that the first step leaves exactly where it was is mostly one that the losses do not see."""
+    def _has_rate(self, player: str) -> bool:
+        """Whether the rates let a player move: a warm-up may start at 0."""
+        own = {id(p) for p in self._own(player)}
+        groups = self.param_groups if self.inner is None else self.inner.param_groups
+        return any(float(group["lr"]) > 0 for group in groups if own & {id(p) for p in group["params"]})
+
+    def _warn_of_rest(self, players: list[str], before: torch.Tensor) -> None:
+        """A player that its first step leaves exactly where it was is mostly one that the losses do not see."""
         after = self.oracle.layout.read()
-        for player in self.oracle.players:
+        for player in players:
             block = self.oracle.layout.block(player)
             if torch.equal(before[block], after[block]):
                 warnings.warn(
                     f"losses: expected a gradient for player {player!r}, got exactly 0 at the first step; the losses "
                     f"must call networks[{player!r}], not the module itself, and must not detach (harmless where the "
                     "start is a point at which that gradient vanishes)",
-                    stacklevel=3,
+                    stacklevel=_callers_level(),
                 )
 
     def state_dict(self) -> dict[str, Any]:
@@ -202,6 +211,17 @@ class GameOptimizer(torch.optim.Optimizer):
                 pieces = self.oracle.layout.pieces(player, vector.to(self.oracle.layout.dtype))
                 for parameter, piece in zip(self._own(player), pieces, strict=True):
                     self.state[parameter][slot] = piece.clone()
+
+
+def _callers_level() -> int:
+    """The `stacklevel` at which a warning of our caller's points outside this file and torch, which wraps `step`."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        if name != __name__ and name.split(".")[0] != "torch":
+            break
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _read_algorithm(algorithm: Any) -> Any:

@@ -1,5 +1,6 @@
 """The torch optimiser against symbolic games, hand-written loops and torch's own optimisers."""
 
+import inspect
 import warnings
 from copy import deepcopy
 from functools import partial
@@ -251,6 +252,27 @@ def test_a_player_that_the_losses_do_not_see_is_named():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         optimizer.step()
+
+
+@pytest.mark.parametrize("through", [None, partial(torch.optim.SGD, lr=0.1)])
+def test_a_player_without_a_rate_is_no_player_without_a_gradient(through):
+    """Its first step with a rate tells; the warning stands at the caller's line, however often torch wraps the step."""
+    players = {"critic": nn.Linear(1, 1), "generator": nn.Linear(1, 1)}
+
+    def payoff(networks, batch):
+        return (networks["critic"](batch) - networks["critic"](players["generator"](batch))).mean()
+
+    optimizer = GameOptimizer(players, payoff, lambda: torch.ones(4, 1), lr=0.1, through=through)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer.inner or optimizer, lambda k: min(k, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer.step()
+    scheduler.step()
+    with pytest.warns(UserWarning, match="player 'generator'") as caught:
+        optimizer.step()
+    (found,) = caught
+    line = inspect.currentframe().f_lineno
+    assert found.filename == __file__ and line - 3 <= found.lineno < line
 
 
 @pytest.mark.parametrize("name, refused", [("sgda", False), ("crossing-the-curl", True), ("consensus", True)])
