@@ -170,12 +170,13 @@ def test_a_searched_step_lowers_the_hamiltonian_of_networks():
 
 def test_a_search_leaves_everything_but_rates():
     """Parameters, gradients, the losses last seen and random numbers, even where the losses draw some."""
+    torch.manual_seed(2)
     players, batch = gan(2), batch_of(2)
 
     def noisy(networks, batch):
         return non_saturating(networks, (batch[0] + 0.1 * torch.randn_like(batch[0]), batch[1]))
 
-    optimizers = sgd(players)
+    optimizers = sgd(players, discriminator=0.01, generator=0.01)
     oracle = NetworkOracle(players, noisy, lambda: batch)
     scheduler = ArmijoLR(optimizers, oracle)
     own_gradients(players, noisy(players, batch))
@@ -186,8 +187,7 @@ def test_a_search_leaves_everything_but_rates():
 
     before = everything()
     rates = scheduler.get_last_lr()
-    while not scheduler.step(batch).accepted:  # a search of losses that draw accepts by chance
-        pass
+    scheduler.step(batch)
     assert all(torch.equal(*pair) for pair in zip(before, everything(), strict=True))
     assert oracle.first_losses is None and scheduler.get_last_lr() != rates
     assert all(p.requires_grad for module in players.values() for p in module.parameters())
