@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_map
 
 from gan_sde.neural.flat_parameters import FlatParameters
 from gan_sde.symbolic.oracle import AbstractOracle
-from gan_sde.symbolic.validation import check_integer, shown
+from gan_sde.symbolic.validation import check_choice, check_integer, shown
 
 Networks = dict[str, Callable[..., Any]]
 """The players as functions of their inputs, at the parameters of the state."""
@@ -135,6 +135,7 @@ class NetworkOracle(AbstractOracle):
         return self._mapped(product, (x, v), batch).to(x.dtype)
 
     def only(self, player: str, v: torch.Tensor) -> torch.Tensor:
+        check_choice("player", player, self.players)
         block = self.layout.block(player)
         own = torch.zeros_like(v)
         own[..., block] = v[..., block]
@@ -142,6 +143,7 @@ class NetworkOracle(AbstractOracle):
 
     def run(self, player: str, x: torch.Tensor, *inputs: torch.Tensor) -> Any:
         """Output of a player's network at state ``x``, without gradients; with replicas, inputs lead with n."""
+        check_choice("player", player, self.players)
 
         def evaluate(at: torch.Tensor, data: Any) -> Any:
             return self._networks(self._split(at))[player](*data)
@@ -161,9 +163,11 @@ class NetworkOracle(AbstractOracle):
     def _mapped(self, function: Callable[..., Any], vectors: tuple[torch.Tensor, ...], batch: Any) -> Any:
         """Apply a function of vectors ``(d,)`` and a batch, replica by replica where there are replicas."""
         shape = (self.layout.dim,) if self.replicas is None else (self.replicas, self.layout.dim)
-        for vector in vectors:
+        for name, vector in zip(("x", "v"), vectors, strict=False):
+            if not torch.is_tensor(vector):
+                raise ValueError(f"{name}: expected a tensor of shape {shape}, got {shown(vector)}")
             if vector.shape != shape:
-                raise ValueError(f"x: expected shape {shape}, got {tuple(vector.shape)}")
+                raise ValueError(f"{name}: expected shape {shape}, got {tuple(vector.shape)}")
         vectors = tuple(v.detach().to(self.layout.dtype) for v in vectors)
         with torch.no_grad():  # of the caller's graph; torch.func differentiates all the same
             if self.replicas is None:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from gan_sde.algorithms import SGDA, get
+from gan_sde.neural.checked_step import checked_start, checked_step, read_algorithm
 from gan_sde.neural.network_oracle import Losses, NetworkOracle
 from gan_sde.neural.optimizer_state import check_optimizer_state
-from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm, run_step, slots_of
+from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm, slots_of
 from gan_sde.symbolic.oracle import AbstractOracle, RatedOracle
 from gan_sde.symbolic.validation import check_positive, shown
 
@@ -80,7 +80,7 @@ class GameOptimizer(torch.optim.Optimizer):
         through: Callable[[Iterable[Any]], torch.optim.Optimizer] | None = None,
     ) -> None:
         self.oracle = NetworkOracle(players, losses, sample)
-        self.algorithm = _read_algorithm(algorithm)
+        self.algorithm = read_algorithm(algorithm)
         self._is_complete = False
         self._unmoved = set(self.oracle.players)
         rates = _read_rates(lr, self.oracle.players, single=through is not None)
@@ -178,7 +178,7 @@ class GameOptimizer(torch.optim.Optimizer):
         if min(rates.values()) < eta:
             oracle = RatedOracle(oracle, {player: rate / eta for player, rate in rates.items()})
         x = self.oracle.layout.read()
-        moved, memory = run_step(self.algorithm, oracle, x, self._memory(x), eta)
+        moved, memory = checked_step(self.algorithm, oracle, x, self._memory(x), eta)
         self._remember(memory)
         self.oracle.layout.write(moved)
 
@@ -187,7 +187,7 @@ class GameOptimizer(torch.optim.Optimizer):
         eta = float(self.param_groups[0]["lr"])
         check_positive("lr", eta)
         x = self.oracle.layout.read().double()
-        moved, memory = run_step(self.algorithm, self.oracle, x, self._memory(x), eta)
+        moved, memory = checked_step(self.algorithm, self.oracle, x, self._memory(x), eta)
         self._remember(memory)
         direction = ((x - moved) / eta).to(self.oracle.layout.dtype)
         for player in self.oracle.players:
@@ -200,7 +200,7 @@ class GameOptimizer(torch.optim.Optimizer):
             return ()
         parameters = [p for player in self.oracle.players for p in self._own(player)]
         if any(p not in self.state for p in parameters):
-            return self.algorithm.start(x)
+            return checked_start(self.algorithm, x)
         slots = self.algorithm.slots
         return tuple(torch.cat([self.state[p][slot].reshape(-1) for p in parameters]).to(x.dtype) for slot in slots)
 
@@ -222,14 +222,6 @@ def _callers_level() -> int:
             break
         frame, level = frame.f_back, level + 1
     return level
-
-
-def _read_algorithm(algorithm: Any) -> Any:
-    """Return an algorithm from itself or its name."""
-    found = get(algorithm) if isinstance(algorithm, str) else SGDA() if algorithm is None else algorithm
-    if isinstance(found, type) or not callable(getattr(found, "step", None)):
-        raise ValueError(f"algorithm: expected an object with step(oracle, x, eta), got {shown(found)}")
-    return found
 
 
 def _read_rates(lr: Any, players: tuple[str, ...], *, single: bool) -> dict[str, float]:

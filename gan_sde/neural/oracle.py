@@ -18,7 +18,7 @@ from gan_sde.symbolic.distributions import (
 )
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.oracle import AbstractOracle
-from gan_sde.symbolic.validation import check_integer
+from gan_sde.symbolic.validation import check_choice, check_integer
 
 TensorBatch = Mapping[Symbol, torch.Tensor]
 """Data of one batch a trajectory: per data symbol a tensor ``(n, batch_size)``."""
@@ -100,6 +100,7 @@ class TensorOracle(AbstractOracle):
         return (self._scaling(*(c[:, None] for c in x.unbind(-1))) @ v[..., None])[..., 0]
 
     def only(self, player: str, v: torch.Tensor) -> torch.Tensor:
+        check_choice("player", player, self.players)
         own = set(self._game.players[player])
         mask = torch.tensor([float(s in own) for s in self._game.parameters], dtype=v.dtype, device=v.device)
         return v * mask
