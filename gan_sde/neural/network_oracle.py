@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -160,6 +161,21 @@ class NetworkOracle(AbstractOracle):
                         f"layer {name!r}; draw its mask with the batch, or call .eval()"
                     )
 
+    @contextmanager
+    def _refused_statistics(self) -> Iterator[None]:
+        """Name the layer where torch refuses one that changes its running statistics at every evaluation."""
+        try:
+            yield
+        except RuntimeError as error:
+            layers = ((p, n, layer) for p, module in self.layout.modules.items() for n, layer in module.named_modules())
+            for player, name, layer in layers if "in-place" in str(error) else ():
+                if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.training and layer.track_running_stats:
+                    raise ValueError(
+                        f"players[{player!r}]: expected no running statistics while training, got layer {name!r}; "
+                        "give it track_running_stats=False, or call .eval()"
+                    ) from error
+            raise
+
     def _mapped(self, function: Callable[..., Any], vectors: tuple[torch.Tensor, ...], batch: Any) -> Any:
         """Apply a function of vectors ``(d,)`` and a batch, replica by replica where there are replicas."""
         shape = (self.layout.dim,) if self.replicas is None else (self.replicas, self.layout.dim)
@@ -169,7 +185,7 @@ class NetworkOracle(AbstractOracle):
             if vector.shape != shape:
                 raise ValueError(f"{name}: expected shape {shape}, got {tuple(vector.shape)}")
         vectors = tuple(v.detach().to(self.layout.dtype) for v in vectors)
-        with torch.no_grad():  # of the caller's graph; torch.func differentiates all the same
+        with torch.no_grad(), self._refused_statistics():  # no caller's graph; torch.func differentiates all the same
             if self.replicas is None:
                 return function(*vectors, batch)
             mapped = (*(0 for _ in vectors), tree_map(lambda leaf: 0 if torch.is_tensor(leaf) else None, batch))

@@ -20,7 +20,7 @@ def moving_optimizers(optimizers: Optimizers) -> torch.optim.Optimizer | dict[st
     named = dict(optimizers) if isinstance(optimizers, Mapping) else {}
     if not named or not all(isinstance(o, torch.optim.Optimizer) for o in named.values()):
         raise ValueError(f"optimizers: expected {{player: optimiser}} or one optimiser, got {shown(optimizers)}")
-    return named
+    return {player: getattr(optimizer, "inner", None) or optimizer for player, optimizer in named.items()}
 
 
 def groups_by_player(moving: Optimizers) -> dict[str, list[dict[str, Any]]]:
