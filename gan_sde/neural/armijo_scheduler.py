@@ -125,15 +125,18 @@ class ArmijoLR:
             return None
         if batch is None:
             batch = self._oracle.peek() if self._owns_batches else self._oracle.fresh()
-        self.taken += 1
         rates = [float(group["lr"]) for group in self._groups()]
         largest = max(rates)
         if not 0 < largest < float("inf"):
+            self.taken += 1
             return LineSearch(largest, False, 0)
         device, losses = self._oracle.layout.device, self._oracle.first_losses
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            following, found = self._searched(batch, largest)
-        self._oracle.first_losses = losses
+        try:
+            with torch.random.fork_rng([device] if device.type == "cuda" else []):
+                following, found = self._searched(batch, largest)
+        finally:
+            self._oracle.first_losses = losses
+        self.taken += 1
         if found.accepted:
             for group, rate in zip(self._groups(), rates, strict=True):
                 _set_rate(group, following * (rate / largest))

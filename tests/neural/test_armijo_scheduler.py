@@ -345,3 +345,20 @@ def test_a_frozen_layer_may_stand_in_an_optimiser():
         parameter.requires_grad_(False)
     scheduler = ArmijoLR(sgd(players), NetworkOracle(players, non_saturating, lambda: batch))
     assert scheduler.step().accepted
+
+
+def test_a_search_that_fails_counts_for_nothing():
+    players, batch = gan(9), batch_of(9)
+
+    def tripping(networks, batch):
+        losses = non_saturating(networks, batch)
+        if oracle.first_losses is not None:
+            raise RuntimeError("tripped at the second evaluation")
+        return losses
+
+    oracle = NetworkOracle(players, tripping, lambda: batch)
+    scheduler = ArmijoLR(sgd(players), oracle)
+    rates = scheduler.get_last_lr()
+    with pytest.raises(RuntimeError, match="tripped"):
+        scheduler.step()
+    assert scheduler.taken == 0 and oracle.first_losses is None and scheduler.get_last_lr() == rates
