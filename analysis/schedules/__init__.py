@@ -6,6 +6,7 @@ training has become stationary. Depends on numpy and scipy only.
 """
 
 from analysis.schedules.armijo import LineSearch as LineSearch
+from analysis.schedules.armijo import SmoothedSearch as SmoothedSearch
 from analysis.schedules.armijo import armijo_warmup as armijo_warmup
 from analysis.schedules.armijo import line_search as line_search
 from analysis.schedules.batch_means import BatchTest as BatchTest

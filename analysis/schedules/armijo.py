@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -45,7 +46,8 @@ def line_search(
     merit : callable
         Rate to the merit after a step of that rate.
     value, slope : float
-        Merit now, and minus its derivative in the rate at rate 0. A slope <= 0 is accepted at no rate.
+        Merit now, and minus its derivative in the rate at rate 0. Where the slope is <= 0, or the merit not finite, no
+        rate is accepted.
     first, factor, decrease : float
     most : int
         Largest number of tries.
@@ -61,13 +63,60 @@ def line_search(
     """
     rate, shrink = positive("first", first), probability("factor", factor)
     share = probability("decrease", decrease)
-    if not slope > 0:
+    if not (slope > 0 and isfinite(value)):  # of an infinite merit every rate would look like a decrease
         return LineSearch(rate, False, 0)
     for tries in range(1, count("most", most, 1) + 1):
         if merit(rate) <= value - share * rate * slope:
             return LineSearch(rate, True, tries)
         rate *= shrink
     return LineSearch(first, False, tries)
+
+
+@dataclass(frozen=True)
+class SmoothedSearch:
+    """A rate that follows line searches: each starts at twice the present rate, which moves towards what it found.
+
+    Attributes
+    ----------
+    smoothing : float
+        Fraction of the way that the rate moves, in (0, 1].
+    factor, decrease : float
+        Of `line_search`.
+
+    References
+    ----------
+    Zhang, Lang, Liu & Xiao (2020), arXiv 2002.10597.
+
+    Examples
+    --------
+    >>> SmoothedSearch(smoothing=0.5).follow(2.0, lambda rate: (1 - rate) ** 2 / 2, 0.5, 1.0)
+    (1.5, LineSearch(rate=1.0, accepted=True, tries=3))
+    """
+
+    smoothing: float = 0.1
+    factor: float = 0.5
+    decrease: float = 0.05
+
+    def __post_init__(self) -> None:
+        if positive("smoothing", self.smoothing) > 1:
+            raise ValueError(f"smoothing: expected a number in (0, 1], got {self.smoothing:g}")
+        probability("factor", self.factor)
+        probability("decrease", self.decrease)
+
+    def follow(
+        self, rate: float, merit: Callable[[float], float], value: float, slope: float
+    ) -> tuple[float, LineSearch]:
+        """Return the next rate, which stays where nothing was accepted, and the search behind it.
+
+        Parameters
+        ----------
+        rate : float
+            Present rate.
+        merit, value, slope
+            Of `line_search`.
+        """
+        found = line_search(merit, value, slope, first=2 * rate, factor=self.factor, decrease=self.decrease)
+        return (rate + self.smoothing * (found.rate - rate) if found.accepted else rate), found
 
 
 def armijo_warmup(
@@ -120,18 +169,14 @@ def armijo_warmup(
     True
     """
     x = finite_array("x0", x0, (1,)).copy()
-    weight = positive("smoothing", smoothing)
-    if weight > 1:
-        raise ValueError(f"smoothing: expected a number in (0, 1], got {weight:g}")
+    search = SmoothedSearch(smoothing, factor, decrease)
     rate, rates = positive("lr", lr), np.empty(count("steps", steps, 1))
     for k in range(len(rates)):
         here = np.asarray(field(x), dtype=float)
         slope = float(here @ np.asarray(jacobian(x), dtype=float) @ here)
         merit = partial(_hamiltonian_after, field, x, here)
         value = float(here @ here) / 2
-        found = line_search(merit, value, slope, first=2 * rate, factor=factor, decrease=decrease)
-        if found.accepted:
-            rate += weight * (found.rate - rate)
+        rate, _ = search.follow(rate, merit, value, slope)
         rates[k] = rate
         x = x - rate * here
         if not np.isfinite(x).all():

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _ORIGIN = {
+    "ArmijoLR": "gan_sde.neural.armijo_scheduler",
     "FluctuationLR": "gan_sde.neural.rate_scheduler",
     "FluctuationMonitor": "gan_sde.neural.fluctuation_monitor",
     "GameOptimizer": "gan_sde.neural.optimizer",

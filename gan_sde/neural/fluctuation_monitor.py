@@ -10,11 +10,14 @@ import torch
 from torch import nn
 
 from analysis.schedules import BatchTest, Record, batch_test
+from gan_sde.neural.saved_entries import check_entries
 from gan_sde.symbolic.validation import check_choice, check_integer, check_positive, shown
 
 Player = nn.Module | Iterable[nn.Parameter]
 Rates = float | torch.optim.Optimizer | Mapping[str, "float | torch.optim.Optimizer"]
 BATCHES = 20
+INNER = ("cycles", "centres", "sums")
+"""Entries of a saved state that hold the players, or nothing yet."""
 WINDOW = 100
 """Observations in the first window of the moving centre; each later one is twice as long."""
 
@@ -251,7 +254,8 @@ class FluctuationMonitor:
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore what `state_dict` gave; what does not fit is refused as a whole."""
+        check_entries(state, self.state_dict(), free=INNER)
         if set(state["cycles"]) != set(self._parameters):
             raise ValueError(f"state_dict: expected players {self.players}, got {tuple(state['cycles'])}")
         self._record.load_state_dict(state["record"])

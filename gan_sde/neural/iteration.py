@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm, run_step
+from gan_sde.neural.checked_step import checked_start, checked_step, read_algorithm
 from gan_sde.symbolic.oracle import AbstractOracle
-from gan_sde.symbolic.validation import check_integer
+from gan_sde.symbolic.validation import check_integer, check_positive, shown
 
 
 def iterate(
@@ -41,9 +41,14 @@ def iterate(
     check_integer("steps", steps, 0)
     if steps % every:
         raise ValueError(f"steps: expected a multiple of every = {every}, got {steps}")
-    memory = algorithm.start(x) if isinstance(algorithm, AbstractMemoryAlgorithm) else ()
+    if not torch.is_tensor(x) or not x.is_floating_point():
+        raise ValueError(f"x: expected a floating tensor of states, got {shown(x)}")
+    if not torch.is_tensor(lr):
+        check_positive("lr", lr)
+    algorithm = read_algorithm(algorithm)
+    memory = checked_start(algorithm, x)
     yield 0, x
     for k in range(1, steps + 1):
-        x, memory = run_step(algorithm, oracle, x, memory, lr)
+        x, memory = checked_step(algorithm, oracle, x, memory, lr)
         if k % every == 0:
             yield k, x

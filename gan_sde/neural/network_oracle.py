@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch.utils._pytree import tree_map
 
 from gan_sde.neural.flat_parameters import FlatParameters
 from gan_sde.symbolic.oracle import AbstractOracle
-from gan_sde.symbolic.validation import check_integer, shown
+from gan_sde.symbolic.validation import check_choice, check_integer, shown
 
 Networks = dict[str, Callable[..., Any]]
 """The players as functions of their inputs, at the parameters of the state."""
@@ -96,10 +97,9 @@ class NetworkOracle(AbstractOracle):
     @property
     def is_zero_sum(self) -> bool:
         if self._zero_sum is None:
-            # the batch that tells is the next one handed out: asking changes no random number
-            self._kept.append(self.fresh())
+            batch = self.peek()  # the batch that tells is the next one handed out: asking changes no random number
             x, losses = self.layout.read(), self.first_losses
-            self.F(x if self.replicas is None else x.expand(self.replicas, -1), self._kept[0])
+            self.F(x if self.replicas is None else x.expand(self.replicas, -1), batch)
             self.first_losses = losses
         return bool(self._zero_sum)
 
@@ -108,6 +108,12 @@ class NetworkOracle(AbstractOracle):
             return self._kept.pop()
         with torch.no_grad():
             return self._sample()
+
+    def peek(self) -> Any:
+        """The batch that `fresh` hands out next; looking changes nothing that a training sees."""
+        if not self._kept:
+            self._kept.append(self.fresh())
+        return self._kept[-1]
 
     def F(self, x: torch.Tensor, batch: Any) -> torch.Tensor:
         field, losses = self._mapped(self._field, (x,), batch)
@@ -130,6 +136,7 @@ class NetworkOracle(AbstractOracle):
         return self._mapped(product, (x, v), batch).to(x.dtype)
 
     def only(self, player: str, v: torch.Tensor) -> torch.Tensor:
+        check_choice("player", player, self.players)
         block = self.layout.block(player)
         own = torch.zeros_like(v)
         own[..., block] = v[..., block]
@@ -137,6 +144,7 @@ class NetworkOracle(AbstractOracle):
 
     def run(self, player: str, x: torch.Tensor, *inputs: torch.Tensor) -> Any:
         """Output of a player's network at state ``x``, without gradients; with replicas, inputs lead with n."""
+        check_choice("player", player, self.players)
 
         def evaluate(at: torch.Tensor, data: Any) -> Any:
             return self._networks(self._split(at))[player](*data)
@@ -153,14 +161,31 @@ class NetworkOracle(AbstractOracle):
                         f"layer {name!r}; draw its mask with the batch, or call .eval()"
                     )
 
+    @contextmanager
+    def _refused_statistics(self) -> Iterator[None]:
+        """Name the layer where torch refuses one that changes its running statistics at every evaluation."""
+        try:
+            yield
+        except RuntimeError as error:
+            layers = ((p, n, layer) for p, module in self.layout.modules.items() for n, layer in module.named_modules())
+            for player, name, layer in layers if "in-place" in str(error) else ():
+                if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.training and layer.track_running_stats:
+                    raise ValueError(
+                        f"players[{player!r}]: expected no running statistics while training, got layer {name!r}; "
+                        "give it track_running_stats=False, or call .eval()"
+                    ) from error
+            raise
+
     def _mapped(self, function: Callable[..., Any], vectors: tuple[torch.Tensor, ...], batch: Any) -> Any:
         """Apply a function of vectors ``(d,)`` and a batch, replica by replica where there are replicas."""
         shape = (self.layout.dim,) if self.replicas is None else (self.replicas, self.layout.dim)
-        for vector in vectors:
+        for name, vector in zip(("x", "v"), vectors, strict=False):
+            if not torch.is_tensor(vector):
+                raise ValueError(f"{name}: expected a tensor of shape {shape}, got {shown(vector)}")
             if vector.shape != shape:
-                raise ValueError(f"x: expected shape {shape}, got {tuple(vector.shape)}")
+                raise ValueError(f"{name}: expected shape {shape}, got {tuple(vector.shape)}")
         vectors = tuple(v.detach().to(self.layout.dtype) for v in vectors)
-        with torch.no_grad():  # of the caller's graph; torch.func differentiates all the same
+        with torch.no_grad(), self._refused_statistics():  # no caller's graph; torch.func differentiates all the same
             if self.replicas is None:
                 return function(*vectors, batch)
             mapped = (*(0 for _ in vectors), tree_map(lambda leaf: 0 if torch.is_tensor(leaf) else None, batch))

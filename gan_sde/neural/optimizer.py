@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from gan_sde.algorithms import SGDA, get
+from gan_sde.neural.checked_step import checked_start, checked_step, read_algorithm
 from gan_sde.neural.network_oracle import Losses, NetworkOracle
-from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm, run_step, slots_of
+from gan_sde.neural.optimizer_state import check_optimizer_state
+from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm, slots_of
 from gan_sde.symbolic.oracle import AbstractOracle, RatedOracle
 from gan_sde.symbolic.validation import check_positive, shown
 
@@ -40,6 +42,8 @@ class GameOptimizer(torch.optim.Optimizer):
     Attributes
     ----------
     oracle : NetworkOracle
+    algorithm
+        The algorithm itself.
     inner : torch.optim.Optimizer or None
 
     Raises
@@ -76,8 +80,9 @@ class GameOptimizer(torch.optim.Optimizer):
         through: Callable[[Iterable[Any]], torch.optim.Optimizer] | None = None,
     ) -> None:
         self.oracle = NetworkOracle(players, losses, sample)
-        self._algorithm = _read_algorithm(algorithm)
-        self._is_complete, self._is_first = False, True
+        self.algorithm = read_algorithm(algorithm)
+        self._is_complete = False
+        self._unmoved = set(self.oracle.players)
         rates = _read_rates(lr, self.oracle.players, single=through is not None)
         groups = [{"params": self._own(p), "lr": rates[p], "player": p} for p in self.oracle.players]
         super().__init__(groups, {"lr": max(rates.values())})
@@ -100,43 +105,61 @@ class GameOptimizer(torch.optim.Optimizer):
         if closure is not None:
             raise ValueError(f"closure: expected none (the losses are known), got {shown(closure)}")
         self.oracle.first_losses = None
-        before = self.oracle.layout.read() if self._is_first else None
+        moving = [player for player in self.oracle.players if player in self._unmoved and self._has_rate(player)]
+        before = self.oracle.layout.read() if moving else None
         if self.inner is None:
             self._move()
         else:
             self._direct()
             self.inner.step()
         if before is not None:
-            self._is_first = False
-            self._warn_of_rest(before)
+            self._unmoved -= set(moving)
+            self._warn_of_rest(moving, before)
         return self.oracle.first_losses
 
-    def _warn_of_rest(self, before: torch.Tensor) -> None:
-        """A player that the first step leaves exactly where it was is mostly one that the losses do not see."""
+    def _has_rate(self, player: str) -> bool:
+        """Whether the rates let a player move: a warm-up may start at 0."""
+        own = {id(p) for p in self._own(player)}
+        groups = self.param_groups if self.inner is None else self.inner.param_groups
+        return any(float(group["lr"]) > 0 for group in groups if own & {id(p) for p in group["params"]})
+
+    def _warn_of_rest(self, players: list[str], before: torch.Tensor) -> None:
+        """A player that its first step leaves exactly where it was is mostly one that the losses do not see."""
         after = self.oracle.layout.read()
-        for player in self.oracle.players:
+        for player in players:
             block = self.oracle.layout.block(player)
             if torch.equal(before[block], after[block]):
                 warnings.warn(
                     f"losses: expected a gradient for player {player!r}, got exactly 0 at the first step; the losses "
                     f"must call networks[{player!r}], not the module itself, and must not detach (harmless where the "
                     "start is a point at which that gradient vanishes)",
-                    stacklevel=3,
+                    stacklevel=_callers_level(),
                 )
 
     def state_dict(self) -> dict[str, Any]:
         """State of the optimiser, and of the one through which it moves."""
         state = super().state_dict()
-        return state if self.inner is None else {**state, "through": self.inner.state_dict()}
+        if self.inner is None:
+            return state
+        return {**state, "through": self.inner.state_dict(), "through_type": type(self.inner).__name__}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore what `state_dict` gave; ValueError, and nothing is loaded, if it was of another training.
+
+        Players and their order, the shapes of their parameters and the vectors that the algorithm carries have to be
+        the same.
+        """
+        check_optimizer_state(state_dict, self.param_groups, slots_of(self.algorithm))
         if (self.inner is not None) != ("through" in state_dict):
             ours, theirs = ("with" if own else "without" for own in (self.inner, "through" in state_dict))
             raise ValueError(f"state_dict: expected that of an optimiser {ours} another below it, got one {theirs}")
-        super().load_state_dict(state_dict)
         if self.inner is not None:
-            self.inner.load_state_dict(state_dict["through"])
+            ours = type(self.inner).__name__
+            theirs = state_dict.get("through_type", ours)
+            if theirs != ours:
+                raise ValueError(f"state_dict: expected one of an optimiser that moves through {ours}, got {theirs}")
+            self.inner.load_state_dict(state_dict["through"])  # first: it is refused, if at all, as a whole
+        super().load_state_dict(state_dict)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Refused once the players are known."""
@@ -155,7 +178,7 @@ class GameOptimizer(torch.optim.Optimizer):
         if min(rates.values()) < eta:
             oracle = RatedOracle(oracle, {player: rate / eta for player, rate in rates.items()})
         x = self.oracle.layout.read()
-        moved, memory = run_step(self._algorithm, oracle, x, self._memory(x), eta)
+        moved, memory = checked_step(self.algorithm, oracle, x, self._memory(x), eta)
         self._remember(memory)
         self.oracle.layout.write(moved)
 
@@ -164,7 +187,7 @@ class GameOptimizer(torch.optim.Optimizer):
         eta = float(self.param_groups[0]["lr"])
         check_positive("lr", eta)
         x = self.oracle.layout.read().double()
-        moved, memory = run_step(self._algorithm, self.oracle, x, self._memory(x), eta)
+        moved, memory = checked_step(self.algorithm, self.oracle, x, self._memory(x), eta)
         self._remember(memory)
         direction = ((x - moved) / eta).to(self.oracle.layout.dtype)
         for player in self.oracle.players:
@@ -173,29 +196,32 @@ class GameOptimizer(torch.optim.Optimizer):
 
     def _memory(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Vectors carried by the algorithm, in the type of ``x``; at the first step those of its start."""
-        if not isinstance(self._algorithm, AbstractMemoryAlgorithm):
+        if not isinstance(self.algorithm, AbstractMemoryAlgorithm):
             return ()
         parameters = [p for player in self.oracle.players for p in self._own(player)]
         if any(p not in self.state for p in parameters):
-            return self._algorithm.start(x)
-        slots = self._algorithm.slots
+            return checked_start(self.algorithm, x)
+        slots = self.algorithm.slots
         return tuple(torch.cat([self.state[p][slot].reshape(-1) for p in parameters]).to(x.dtype) for slot in slots)
 
     def _remember(self, memory: tuple[torch.Tensor, ...]) -> None:
         """Keep the carried vectors, parameter by parameter."""
-        for slot, vector in zip(slots_of(self._algorithm), memory, strict=True):
+        for slot, vector in zip(slots_of(self.algorithm), memory, strict=True):
             for player in self.oracle.players:
                 pieces = self.oracle.layout.pieces(player, vector.to(self.oracle.layout.dtype))
                 for parameter, piece in zip(self._own(player), pieces, strict=True):
                     self.state[parameter][slot] = piece.clone()
 
 
-def _read_algorithm(algorithm: Any) -> Any:
-    """Return an algorithm from itself or its name."""
-    found = get(algorithm) if isinstance(algorithm, str) else SGDA() if algorithm is None else algorithm
-    if isinstance(found, type) or not callable(getattr(found, "step", None)):
-        raise ValueError(f"algorithm: expected an object with step(oracle, x, eta), got {shown(found)}")
-    return found
+def _callers_level() -> int:
+    """The `stacklevel` at which a warning of our caller's points outside this file and torch, which wraps `step`."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        if name != __name__ and name.split(".")[0] != "torch":
+            break
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _read_rates(lr: Any, players: tuple[str, ...], *, single: bool) -> dict[str, float]:

@@ -18,7 +18,7 @@ from gan_sde.symbolic.distributions import (
 )
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.oracle import AbstractOracle
-from gan_sde.symbolic.validation import check_integer
+from gan_sde.symbolic.validation import check_choice, check_integer, shown
 
 TensorBatch = Mapping[Symbol, torch.Tensor]
 """Data of one batch a trajectory: per data symbol a tensor ``(n, batch_size)``."""
@@ -59,6 +59,9 @@ class TensorOracle(AbstractOracle):
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
+        for name, value, kind in (("game", game, Game), ("generator", generator, torch.Generator)):
+            if not isinstance(value, kind):
+                raise ValueError(f"{name}: expected a {kind.__name__}, got {shown(value)}")
         game.refuse_free_symbols()
         check_integer("batch_size", batch_size, 1)
         check_integer("width", width, 1)
@@ -100,11 +103,15 @@ class TensorOracle(AbstractOracle):
         return (self._scaling(*(c[:, None] for c in x.unbind(-1))) @ v[..., None])[..., 0]
 
     def only(self, player: str, v: torch.Tensor) -> torch.Tensor:
+        check_choice("player", player, self.players)
         own = set(self._game.players[player])
         mask = torch.tensor([float(s in own) for s in self._game.parameters], dtype=v.dtype, device=v.device)
         return v * mask
 
     def _arguments(self, x: torch.Tensor, batch: TensorBatch) -> list[torch.Tensor]:
+        shape = (self._shape[0], len(self._game.parameters))
+        if x.shape != shape:
+            raise ValueError(f"x: expected shape {shape}, got {tuple(x.shape)}")
         return [*(c[:, None] for c in x.unbind(-1)), *(batch[s] for s in self._game.data_symbols)]
 
 

@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike
 from torch.optim.lr_scheduler import LambdaLR
 
 from analysis.schedules import AbstractRule, PerPlayer
-from gan_sde.neural.fluctuation_monitor import FluctuationMonitor
+from gan_sde.neural.fluctuation_monitor import INNER, FluctuationMonitor
+from gan_sde.neural.player_groups import groups_by_player, moving_optimizers
+from gan_sde.neural.saved_entries import check_entries
 from gan_sde.symbolic.validation import finite_array, shown
 
 
@@ -67,7 +69,7 @@ class FluctuationLR:
     ) -> None:
         if not isinstance(rule, (AbstractRule, PerPlayer)):
             raise ValueError(f"rule: expected a rule of analysis.schedules, got {shown(rule)}")
-        self._moving = _moving(optimizers)
+        self._moving = moving_optimizers(optimizers)
         self.rule = rule
         players = {name: list(chain(*(group["params"] for group in own))) for name, own in self._groups().items()}
         self.monitor = FluctuationMonitor(players, self._moving, every=every, centre=centre)
@@ -99,22 +101,17 @@ class FluctuationLR:
         return np.broadcast_to(self.rule.rate, len(self.monitor.players)).tolist()
 
     def _groups(self) -> dict[str, list[dict[str, Any]]]:
-        """Present parameter groups by player."""
-        if isinstance(self._moving, Mapping):
-            return {player: optimizer.param_groups for player, optimizer in self._moving.items()}
-        found: dict[str, list[dict[str, Any]]] = {}
-        for number, group in enumerate(self._moving.param_groups):
-            found.setdefault(str(group.get("player", f"group {number}")), []).append(group)
-        return found
+        return groups_by_player(self._moving)
 
     def state_dict(self) -> dict[str, Any]:
         """State of rule and monitor; the rates themselves are part of the optimisers' states."""
         return {"rule": self.rule.state_dict(), "monitor": self.monitor.state_dict(), "applied": self._applied}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` gave; restore the optimisers too."""
-        self.rule.load_state_dict(state["rule"])
+        """Restore what `state_dict` gave; restore the optimisers too. What does not fit is refused as a whole."""
+        check_entries(state, self.state_dict(), free=INNER)
         self.monitor.load_state_dict(state["monitor"])
+        self.rule.load_state_dict(state["rule"])
         self._applied = np.broadcast_to(state["applied"], len(self.monitor.players)).tolist()
 
 
@@ -124,8 +121,8 @@ def scheduled_lr(optimizer: torch.optim.Optimizer, rates: ArrayLike) -> LambdaLR
     Parameters
     ----------
     optimizer
-        Of one player or several; where parameter groups have different rates, the largest follows the array and the
-        others keep their ratio to it.
+        Of one player or several; of a `GameOptimizer`, the one through which it moves. Where parameter groups have
+        different rates, the largest follows the array and the others keep their ratio to it.
     rates : array, shape (steps,)
         One an iteration; after the end the last one stays.
 
@@ -137,11 +134,16 @@ def scheduled_lr(optimizer: torch.optim.Optimizer, rates: ArrayLike) -> LambdaLR
     >>> optimizer.param_groups[0]["lr"]
     0.2
     """
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ValueError(f"optimizer: expected a torch optimiser, got {shown(optimizer)}")
+    moving = getattr(optimizer, "inner", None) or optimizer
     values = finite_array("rates", rates, "one learning rate an iteration")
     if values.ndim != 1 or not len(values) or np.any(values < 0):
         raise ValueError(f"rates: expected a vector of rates >= 0, got shape {values.shape}")
-    largest = max(float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups)
-    return LambdaLR(optimizer, lambda k: float(values[min(k, len(values) - 1)]) / largest)
+    largest = max(float(group.get("initial_lr", group["lr"])) for group in moving.param_groups)
+    if not largest > 0:
+        raise ValueError(f"optimizer: expected a rate > 0 to begin with, whose ratios are kept, got {largest:g}")
+    return LambdaLR(moving, lambda k: float(values[min(k, len(values) - 1)]) / largest)
 
 
 def scheduled_lrs(
@@ -167,8 +169,10 @@ def scheduled_lrs(
     >>> round(moving["actor"].param_groups[0]["lr"], 6), round(moving["critic"].param_groups[0]["lr"], 6)
     (0.1, 0.131951)
     """
-    if not isinstance(optimizers, Mapping) or not all(
-        isinstance(o, torch.optim.Optimizer) for o in optimizers.values()
+    if (
+        not isinstance(optimizers, Mapping)
+        or not optimizers
+        or not all(isinstance(o, torch.optim.Optimizer) for o in optimizers.values())
     ):
         raise ValueError(f"optimizers: expected {{player: optimiser}}, got {shown(optimizers)}")
     if isinstance(rates, Mapping) and set(rates) != set(optimizers):
@@ -179,15 +183,3 @@ def scheduled_lrs(
         player: scheduled_lr(optimizer, rates[player] if isinstance(rates, Mapping) else rates)
         for player, optimizer in optimizers.items()
     }
-
-
-def _moving(
-    optimizers: torch.optim.Optimizer | Mapping[str, torch.optim.Optimizer],
-) -> torch.optim.Optimizer | dict[str, torch.optim.Optimizer]:
-    """The optimisers that make the moves: a `GameOptimizer` may do it through another one."""
-    if isinstance(optimizers, torch.optim.Optimizer):
-        return getattr(optimizers, "inner", None) or optimizers
-    named = dict(optimizers) if isinstance(optimizers, Mapping) else {}
-    if not named or not all(isinstance(o, torch.optim.Optimizer) for o in named.values()):
-        raise ValueError(f"optimizers: expected {{player: optimiser}} or one optimiser, got {shown(optimizers)}")
-    return named

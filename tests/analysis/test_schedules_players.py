@@ -99,6 +99,7 @@ def test_accepted_rates_lower_the_merit_enough_and_the_next_larger_does_not():
 
 def test_nothing_is_accepted_without_descent():
     assert line_search(lambda rate: -rate, 0.0, 0.0, first=1.0).accepted is False
+    assert line_search(lambda rate: rate, np.inf, 1.0, first=1.0).accepted is False  # rate < inf is no decrease
     assert line_search(lambda rate: rate, 0.0, 1.0, first=1.0, most=7).tries == 7
 
 

@@ -41,3 +41,16 @@ def test_against_a_loop_and_rates_by_replica():
 def test_bad_input(options, message):
     with pytest.raises(ValueError, match=message):
         next(iterate(gs.algorithms.get("sgda"), oracle(), torch.zeros(2, 53), 0.1, **options))
+
+
+@pytest.mark.parametrize(
+    ("x", "lr", "message"),
+    [
+        ([0.0], 0.1, r"^x: expected a floating tensor of states, got \[0.0\]$"),
+        (torch.zeros(2, 53), -0.1, "^lr: expected a positive number, got -0.1$"),
+        (torch.zeros(2, 53), "fast", "^lr: expected a positive number, got 'fast'$"),
+    ],
+)
+def test_bad_states_and_rates(x, lr, message):
+    with pytest.raises(ValueError, match=message):
+        next(iterate("sgda", oracle(), x, lr, 1))

@@ -188,3 +188,22 @@ def test_other_bad_input():
         oracle.F(torch.zeros(53), None)
     with pytest.raises(ValueError, match=r"x: expected shape \(53,\), got \(3,\)"):
         oracle.layout.write(torch.zeros(3))
+
+
+def test_running_statistics_are_refused_by_name():
+    """And only they: another error of torch's stays what it is."""
+    critic = nn.Sequential(nn.Linear(1, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))
+
+    def losses(networks, batch):
+        return networks["critic"](batch).mean() - networks["generator"](batch).mean()
+
+    oracle = NetworkOracle({"critic": critic, "generator": nn.Linear(1, 1)}, losses, lambda: torch.ones(4, 1))
+    x = oracle.layout.read()
+    with pytest.raises(
+        ValueError, match=r"^players\['critic'\]: expected no running statistics while training, got layer '1'; [^\n]*$"
+    ):
+        oracle.F(x, oracle.fresh())
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        oracle.F(x, torch.ones(4, 3))
+    critic.eval()
+    oracle.F(x, oracle.fresh())

@@ -1,5 +1,6 @@
 """The torch optimiser against symbolic games, hand-written loops and torch's own optimisers."""
 
+import inspect
 import warnings
 from copy import deepcopy
 from functools import partial
@@ -253,6 +254,27 @@ def test_a_player_that_the_losses_do_not_see_is_named():
         optimizer.step()
 
 
+@pytest.mark.parametrize("through", [None, partial(torch.optim.SGD, lr=0.1)])
+def test_a_player_without_a_rate_is_no_player_without_a_gradient(through):
+    """Its first step with a rate tells; the warning stands at the caller's line, however often torch wraps the step."""
+    players = {"critic": nn.Linear(1, 1), "generator": nn.Linear(1, 1)}
+
+    def payoff(networks, batch):
+        return (networks["critic"](batch) - networks["critic"](players["generator"](batch))).mean()
+
+    optimizer = GameOptimizer(players, payoff, lambda: torch.ones(4, 1), lr=0.1, through=through)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer.inner or optimizer, lambda k: min(k, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer.step()
+    scheduler.step()
+    with pytest.warns(UserWarning, match="player 'generator'") as caught:
+        optimizer.step()
+    (found,) = caught
+    line = inspect.currentframe().f_lineno
+    assert found.filename == __file__ and line - 3 <= found.lineno < line
+
+
 @pytest.mark.parametrize("name, refused", [("sgda", False), ("crossing-the-curl", True), ("consensus", True)])
 def test_dropout_is_refused_where_jacobians_are_used(name, refused):
     """A new mask at every evaluation: F, J v and J^T v would belong to different functions."""
@@ -270,3 +292,103 @@ def test_dropout_is_refused_where_jacobians_are_used(name, refused):
         optimizer.step()
     critic.eval()
     optimizer.step()
+
+
+# -------------------------------------------------------------------- states of other trainings
+
+
+def twins(*players, **options):
+    """An optimiser of equal networks, one step on."""
+    networks = {player: nn.Linear(1, 1) for player in players}
+
+    def losses(networks, batch):
+        return {player: network(batch).square().sum() for player, network in networks.items()}
+
+    optimizer = GameOptimizer(networks, losses, lambda: torch.ones(1), **options)
+    optimizer.step()
+    return optimizer
+
+
+def edited(state, *path, value):
+    """A copy of a state with another entry at ``path``."""
+    state = inside = deepcopy(state)
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = value
+    return state
+
+
+ADAM, LR = partial(torch.optim.Adam, lr=0.01), {"A": 0.1, "B": 0.001}
+STATES = {
+    "none": (twins("A", "B"), {}, "state_dict: expected one of a GameOptimizer"),
+    "of another optimiser": (
+        twins("A", "B"),
+        torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0).state_dict(),
+        "state_dict: expected one of a GameOptimizer",
+    ),
+    "other order": (
+        twins("B", "A", lr=LR), twins("A", "B", lr=LR).state_dict(), "state_dict: expected players B, A; got A, B",
+    ),
+    "fewer players": (twins("A", "B"), twins("A").state_dict(), "state_dict: expected players A, B; got A"),
+    "fewer parameters": (
+        twins("A", "B"),
+        edited(twins("A", "B").state_dict(), "param_groups", 1, "params", value=[2]),
+        "state_dict: expected numbers of parameters 2, 2; got 2, 1",
+    ),
+    "velocities for adam": (
+        twins("A", "B", algorithm="adam"),
+        twins("A", "B", algorithm="momentum").state_dict(),
+        "state_dict: expected an algorithm that carries first, second; got velocity",
+    ),
+    "velocities for descent": (
+        twins("A", "B"),
+        twins("A", "B", algorithm="momentum").state_dict(),
+        "state_dict: expected an algorithm that carries nothing; got velocity",
+    ),
+    "one parameter's velocity lost": (
+        twins("A", "B", algorithm="momentum"),
+        edited(twins("A", "B", algorithm="momentum").state_dict(), "state", 3, value={}),
+        "state_dict: expected an algorithm that carries velocity; got nothing",
+    ),
+    "other shape": (
+        twins("A", "B", algorithm="momentum"),
+        edited(twins("A", "B", algorithm="momentum").state_dict(), "state", 2, "velocity", value=torch.ones(3)),
+        r"state_dict: expected velocity of shape \(1, 1\) for player 'B', got \(3,\)",
+    ),
+    "nothing carried": (
+        twins("A", "B"),
+        edited(twins("A", "B").state_dict(), "state", value=None),
+        "state_dict: expected what the algorithm carries under 'state', got None",
+    ),
+    "through another kind": (
+        twins("A", "B", through=ADAM),
+        twins("A", "B", through=MAKERS["RMSprop"]).state_dict(),
+        "state_dict: expected one of an optimiser that moves through Adam, got RMSprop",
+    ),
+    "groups lost below": (
+        twins("A", "B", through=ADAM),
+        edited(twins("A", "B", through=ADAM, lr=0.5).state_dict(), "through", "param_groups", value=[]),
+        "loaded state dict has a different number of parameter groups",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_a_state_of_another_training_is_refused_whole(case):
+    optimizer, foreign, message = STATES[case]
+    before = deepcopy(optimizer.state_dict())
+    with pytest.raises(ValueError, match=rf"^{message}[^\n]*$"):
+        optimizer.load_state_dict(foreign)
+    after = optimizer.state_dict()
+    assert after.keys() == before.keys() and after["param_groups"] == before["param_groups"]
+    for number, own in before["state"].items():
+        for slot, value in own.items():
+            assert torch.equal(after["state"][number][slot], value)
+    optimizer.step()
+
+
+def test_a_state_from_before_the_first_step_fits():
+    fresh = make(algorithm="adam")
+    other = make(algorithm="adam", lr=0.5)
+    other.load_state_dict(fresh.state_dict())
+    assert [group["lr"] for group in other.param_groups] == [1e-3] * 2

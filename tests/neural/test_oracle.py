@@ -124,3 +124,10 @@ def test_bad_input():
         TensorOracle(mixed(), batch_size=0, width=1, generator=torch.Generator())
     with pytest.raises(ValueError, match="got none for mu, sigma"):
         TensorOracle(gs.games.get("lq-gan"), batch_size=1, width=1, generator=torch.Generator())
+    with pytest.raises(ValueError, match=r"^game: expected a Game, got 'lq-gan'$"):
+        TensorOracle("lq-gan", batch_size=1, width=1, generator=torch.Generator())
+    with pytest.raises(ValueError, match=r"^generator: expected a Generator, got 3$"):
+        TensorOracle(mixed(), batch_size=1, width=1, generator=3)
+    oracle = TensorOracle(mixed(), batch_size=1, width=3, generator=torch.Generator())
+    with pytest.raises(ValueError, match=r"^x: expected shape \(3, 2\), got \(2, 3\)$"):
+        oracle.F(torch.zeros(2, 3), oracle.fresh())

@@ -116,11 +116,64 @@ def test_an_array_of_rates():
         (lambda o: FluctuationLR({"p": o}, YaidaRule(), every=1), "every"),
         (lambda o: scheduled_lr(o, [[0.1]]), "rates"),
         (lambda o: scheduled_lr(o, [-0.1]), "rates"),
+        (lambda o: scheduled_lr({"p": o}, [0.1]), "optimizer"),
+        (lambda o: scheduled_lr(torch.optim.SGD(o.param_groups[0]["params"], lr=0.0), [0.1]), "optimizer"),
+        (lambda o: scheduled_lrs({}, [0.1]), "optimizers"),
     ],
 )
 def test_bad_input_is_named_in_one_line(call, name):
     with pytest.raises(ValueError, match=rf"^{name}: expected [^\n]*$"):
         call(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1))
+
+
+def test_through_another_optimiser_an_array_sets_its_rates():
+    optimizer = GameOptimizer(
+        gan(5), non_saturating, list, lr=0.05, through=lambda groups: torch.optim.SGD(groups, lr=0.01)
+    )
+    scheduled_lr(optimizer, [0.3, 0.2])
+    assert [group["lr"] for group in optimizer.inner.param_groups] == [0.3, 0.3]
+    assert [group["lr"] for group in optimizer.param_groups] == [0.05, 0.05]  # the look-ahead inside the algorithm
+    assert FluctuationLR({"both": optimizer}, YaidaRule()).get_last_lr() == {"both": [0.3, 0.3]}
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda s: None, "state_dict: expected entries rule, monitor, applied; got None"),
+        (lambda s: {}, "state_dict: expected entries rule, monitor, applied; got none"),
+        (lambda s: {**s, "rule": {"rules": []}}, r"state_dict\['rule'\]: expected entries rate, .* got rules"),
+        (lambda s: {**s, "monitor": {}}, r"state_dict\['monitor'\]: expected entries record, .* got none"),
+        (
+            lambda s: {**s, "monitor": {**s["monitor"], "cycles": {"critic": 1, "q": 1}}},
+            r"state_dict: expected players \('p', 'q'\), got \('critic', 'q'\)",
+        ),
+        (
+            lambda s: {**s, "rule": {**s["rule"], "record": {"count": 3}}},
+            r"state_dict\['rule'\]\['record'\]: expected entries count, length, blocks, pending; got count",
+        ),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_whole(edit, message):
+    _, optimizers, iterate = noisy(3, 0, {"p": 0.2, "q": 0.1})
+    scheduler, other = (FluctuationLR(optimizers, YaidaRule(period=4)) for _ in range(2))
+    for _ in range(9):
+        iterate()
+        other.step()
+    before, state = copy.deepcopy(scheduler.state_dict()), {**other.state_dict(), "applied": [0.5, 0.5]}
+    with pytest.raises(ValueError, match=rf"^{message}[^\n]*$"):
+        scheduler.load_state_dict(edit(state))
+    assert str(scheduler.state_dict()) == str(before) != str(state)
+    scheduler.load_state_dict(state)
+    assert scheduler.state_dict()["applied"] == [0.5, 0.5]
+
+
+def test_rules_of_other_players_are_refused_whole():
+    _, optimizers, _ = noisy(3, 0, {"p": 0.2, "q": 0.1})
+    scheduler = FluctuationLR(optimizers, PerPlayer(StationarityRule(), players=2))
+    state = scheduler.state_dict()
+    state["rule"] = PerPlayer(StationarityRule(), players=3).state_dict()
+    with pytest.raises(ValueError, match=r"^state_dict\['rule'\]\['rules'\]: expected a list of 2, got 3$"):
+        scheduler.load_state_dict(state)
 
 
 # -------------------------------------------------------------------- a rate for each player
