@@ -13,8 +13,9 @@ from analysis.density import Density
 from analysis.energy import mean_distances_to
 
 _CELLS = {1: 4096, 2: 128}
-"""Cells along an axis, at least: mass that sits at midpoints is then told from mass spread over the cells by a squared
-distance of below 1e-6 in one dimension, 1e-5 in two."""
+"""Cells along an axis, at least. On a box ten deviations wide, mass at midpoints and the same mass spread over the
+cells then have a squared distance of 3e-7 in one dimension and of 4e-6 in two, where 1e4 independent draws have 1e-4
+and 2e-4."""
 
 
 @dataclass(frozen=True, eq=False)
