@@ -22,6 +22,7 @@ from analysis.corrected_order import error_length as error_length
 from analysis.corrected_order import order_weights as order_weights
 from analysis.density import Density as Density
 from analysis.distances import bures as bures
+from analysis.energy import energy_distance as energy_distance
 from analysis.estimate import Estimate as Estimate
 from analysis.estimate import normal_estimate as normal_estimate
 from analysis.fluctuation import FluctuationDissipation as FluctuationDissipation
@@ -37,6 +38,9 @@ from analysis.invariant import InvariantMeasure as InvariantMeasure
 from analysis.invariant import compare_covariance as compare_covariance
 from analysis.invariant import compare_mean as compare_mean
 from analysis.invariant import invariant_measure as invariant_measure
+from analysis.law_tests import LawTest as LawTest
+from analysis.law_tests import law_test as law_test
+from analysis.law_tests import two_sample_law_test as two_sample_law_test
 from analysis.lyapunov import discrete_stationary_covariance as discrete_stationary_covariance
 from analysis.lyapunov import discrete_transient_covariance as discrete_transient_covariance
 from analysis.lyapunov import stationary_covariance as stationary_covariance
@@ -44,6 +48,7 @@ from analysis.lyapunov import transient_covariance as transient_covariance
 from analysis.rates import ModelFit as ModelFit
 from analysis.rates import RateFit as RateFit
 from analysis.rates import fit_rate as fit_rate
+from analysis.reference_law import GaussianLaw as GaussianLaw
 from analysis.refinement import GridEstimate as GridEstimate
 from analysis.refinement import richardson as richardson
 from analysis.regression import LinearFit as LinearFit

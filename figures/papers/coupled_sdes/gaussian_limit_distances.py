@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 Array = np.ndarray
 
 GROUPS = 20
-"""Independent groups of draws."""
+"""Independent groups of draws. A jackknife error over them has GROUPS - 1 degrees of freedom."""
+BAND = float(stdtrit(GROUPS - 1, 0.975))
+"""Half width of 95 % bands, in these errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,8 @@ def distances(values: Array, groups: int = GROUPS) -> Distances:
     """Distances of draws ``(n, m)`` from the standard normal law, column by column.
 
     The standard errors are those of a jackknife over the groups: columns may depend on each other, rows not. At
-    distance 0 they are too large by sqrt(2). Rows that fill no group are left out.
+    distance 0 they are too large by sqrt(2). Scores with them follow Student's t with `groups` - 1 degrees of freedom,
+    not the normal law. Rows that fill no group are left out.
 
     Raises
     ------

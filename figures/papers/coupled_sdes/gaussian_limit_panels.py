@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.papers.coupled_sdes.gaussian_limit_distances import BAND
 from figures.papers.coupled_sdes.gaussian_limit_systems import CONSENSUS, CURL, DIRAC, QUADRATIC
 from figures.style import PALETTE, letter, new_figure, style
 
@@ -47,7 +48,7 @@ def _quantiles(axis: Axes, each: Study, index: int) -> None:
     expansion = each.system.expansion
     for lr, found, shade in zip(each.system.lrs, each.marginal, SHADES, strict=True):
         unit, z = lr**expansion.power, found.scores
-        centre, half = found.gaps[index] / unit, 1.96 * found.gap_se[index] / unit
+        centre, half = found.gaps[index] / unit, BAND * found.gap_se[index] / unit
         axis.fill_between(z, centre - half, centre + half, color=shade, alpha=0.3, linewidth=0)
         axis.plot(z, centre, color=shade, linewidth=1.2, label=f"lr = {lr:g}")
     shift, third, second, fourth = (v[0] for v in expansion.along(np.eye(2)[index][None]))
@@ -72,7 +73,7 @@ def _distances(axis: Axes, studies: Mapping[str, Study]) -> None:
         shown = squares > 0
         value = np.sqrt(squares[shown])
         axis.errorbar(
-            lrs[shown], value, 1.96 * errors[shown] / (2 * value), fmt=MARKERS[name], color=colour, label=name
+            lrs[shown], value, BAND * errors[shown] / (2 * value), fmt=MARKERS[name], color=colour, label=name
         )
         line = np.geomspace(0.6 * lrs.min(), 1.5 * lrs.max(), 2)
         axis.plot(line, np.sqrt(each.predicted) * line**power, "--", color=colour, linewidth=1.2)
@@ -94,7 +95,7 @@ def _limits(axis: Axes, studies: Mapping[str, Study]) -> None:
         power, colour = each.system.expansion.power, COLOURS[name]
         unit, reach = each.lrs ** (2 * power), each.lrs / each.lrs.max()
         label = rf"{name}, $p$ = {'1/2' if power == 0.5 else '1'}"
-        axis.errorbar(reach, squares / unit, 1.96 * errors / unit, fmt=MARKERS[name], color=colour, label=label)
+        axis.errorbar(reach, squares / unit, BAND * errors / unit, fmt=MARKERS[name], color=colour, label=label)
         design = reach[:, None] ** np.arange(3)
         weights = unit / errors
         fitted = np.linalg.lstsq(design * weights[:, None], squares / unit * weights, rcond=None)[0]
