@@ -33,6 +33,7 @@ def test_python_examples(capsys):
     mine, ours = (gs.Training(names["game"], a).sde(order=2).drift for a in
                   (names["Optimism"](), gs.algorithms.get("optimistic")))  # fmt: skip
     assert (mine - ours).expand() == ours * 0
+    assert names["test"].p_value > 0.001 and names["warmup"].taken == 50
     assert names["adapted"]["rate"].sizes["trajectory"] == 100
     assert int(names["falling"]["n"][-1]) == 1000 and len(names["moments"]) == 6
 
