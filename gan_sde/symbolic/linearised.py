@@ -1,8 +1,8 @@
 """Moments of a training around an equilibrium, the learning rates at which they are stable, and the best schedule.
 
 The iteration is linearised in the state, not in its noise: ``w' = A(batch; lr) w + a(batch; lr)`` for the deviation w
-of parameters and memory from the equilibrium. For an affine game that is the training itself, and everything here is
-exact.
+of parameters and memory from the equilibrium. For an affine game without bounds that is the training itself, and
+everything here is exact.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Linearised:
     dynamics
         Moments of the deviation from it; its state symbols stand for deviations.
     exact
-        Whether the iteration is affine, so that nothing was neglected.
+        Whether the iteration is affine and the game has no bounds, so that nothing was neglected.
     """
 
     training: Training
@@ -219,7 +219,8 @@ def linearised(training: Training, point: Sequence[float] | np.ndarray | None = 
     table = {s: float(v) for s, v in zip(state, full, strict=True)}
     slope = image.jacobian(state).xreplace(table)
     moved = slope * ImmutableMatrix(state) + image.xreplace(table) - ImmutableMatrix(full.tolist())
-    exact = all(e.is_polynomial(*state) and Poly(e, *state).total_degree() <= 1 for e in image)
+    # a projection is not affine, and the moments below know nothing of it
+    exact = not game.bounds and all(e.is_polynomial(*state) and Poly(e, *state).total_degree() <= 1 for e in image)
     plain = _LinearTraining(replace(game, bounds={}), state, (ImmutableMatrix(moved), batches))
     try:
         dynamics = MomentDynamics.of_training(cast(Training, plain))
