@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sympy import ImmutableMatrix, Symbol, lambdify
 
-from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm
+from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm, slots_of
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.oracle import Batch
 from gan_sde.symbolic.recipe import RATE, BatchDraws, Recipe
@@ -32,6 +32,11 @@ class Training:
         One of ``gan_sde.algorithms``, or any object with ``step(oracle, x, eta)``.
     rates
         Per player, a multiple of the learning rate: the algorithm then sees the field ``U F``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described, or the game has a name that the algorithm's memory takes.
     """
 
     game: Game
@@ -52,6 +57,19 @@ class Training:
         for symbol in (*self.state, *self.game.free_symbols):
             if symbol.name in (ETA.name, BATCH_SIZE.name):
                 raise ValueError(f"game: expected names other than {ETA} and {BATCH_SIZE}, got {symbol.name!r}")
+        self._refuse_repeated_names()
+
+    def _refuse_repeated_names(self) -> None:
+        """Refuse a game one of whose names the algorithm's memory takes: one symbol would stand for both."""
+        game = self.game
+        taken = {s.name for s in (*game.parameters, *game.data_symbols, *game.free_symbols)}
+        for symbol in self.state[game.dim :]:
+            if symbol.name in taken:
+                memory = ", ".join(f"{slot}_..." for slot in slots_of(self.algorithm))
+                raise ValueError(
+                    f"game: expected names other than those of the algorithm's memory ({memory}), got {symbol.name!r}"
+                )
+            taken.add(symbol.name)
 
     @cached_property
     def update(self) -> Update:
