@@ -283,7 +283,25 @@ class Game:
     def equilibria(self) -> list[dict[Symbol, Expr]]:
         """Points where the field vanishes (inside the bounds where that can be decided).
 
-        Closed forms that the game brings are verified; otherwise sympy solves ``F = 0``.
+        Closed forms that the game brings are verified. Otherwise ``F = 0`` is solved: of polynomials with rational
+        coefficients for all real zeros, of which those without real radicals come as numbers of double precision; of
+        other fields, with free constants or with many zeros by sympy, which may miss some.
+
+        Raises
+        ------
+        ValueError
+            If the field does not vanish at a known equilibrium, or sympy cannot solve.
+
+        Warns
+        -----
+        UndecidedWarning
+            If sympy finds no zero, which does not prove that there is none.
+
+        Examples
+        --------
+        >>> from sympy.abc import x, y
+        >>> Game.zero_sum(x**2 * y - y, maximiser={"up": [y]}, minimiser={"down": [x]}).equilibria()
+        [{y: 0, x: -1}, {y: 0, x: 1}]
         """
         return field_.equilibria(self.field, self.parameters, self.known_equilibria, self.bounds)
 
