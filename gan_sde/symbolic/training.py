@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sympy import ImmutableMatrix, Symbol, lambdify
 
-from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm, slots_of
+from gan_sde.symbolic.algorithm import check_algorithm, slots_of, started
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.oracle import Batch
 from gan_sde.symbolic.recipe import RATE, BatchDraws, Recipe
@@ -46,11 +46,7 @@ class Training:
     def __post_init__(self) -> None:
         if not isinstance(self.game, Game):
             raise ValueError(f"game: expected a Game, got {self.game!r}; use gan_sde.games.get(name)")
-        if not callable(getattr(self.algorithm, "step", None)):
-            raise ValueError(
-                f"algorithm: expected an object with step(oracle, x, eta), got {self.algorithm!r}; "
-                "use gan_sde.algorithms.get(name)"
-            )
+        check_algorithm(self.algorithm)
         if not isinstance(self.rates, Mapping):
             raise ValueError(f"rates: expected {{player: number}}, got {self.rates!r}")
         # the SDE is printed and stored by name, so its own symbols must not be mistaken for the game's
@@ -142,8 +138,7 @@ class Training:
 
     def start(self, x: np.ndarray, lr: float) -> np.ndarray:
         """Complete starts ``(n, d)`` of the parameters to starts of the state, ``(n, D)``."""
-        carried = self.algorithm.start(x) if isinstance(self.algorithm, AbstractMemoryAlgorithm) else ()
-        return np.concatenate([x, *carried], axis=1)
+        return np.concatenate([x, *started(self.algorithm, x)], axis=1)
 
     def start_of_sde(self, sde: SDE, x: np.ndarray, lr: float) -> np.ndarray:
         """Start ``(n, D)`` of one of this training's SDEs; see `SDE.start`."""
