@@ -18,6 +18,7 @@ from gan_sde.symbolic.scheduled import scheduled
 from gan_sde.symbolic.sde import SDE, derive_sde
 from gan_sde.symbolic.shared_trees import substitute, symbols_of
 from gan_sde.symbolic.update import BATCH_SIZE, ETA, Update, derive_map, derive_update, memory_symbols
+from gan_sde.symbolic.validation import check_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Training:
     algorithm
         One of ``gan_sde.algorithms``, or any object with ``step(oracle, x, eta)``.
     rates
-        Per player, a multiple of the learning rate: the algorithm then sees the field ``U F``.
+        Per player, a positive multiple of the learning rate: the algorithm then sees the field ``U F``.
 
     Raises
     ------
@@ -49,6 +50,8 @@ class Training:
         check_algorithm(self.algorithm)
         if not isinstance(self.rates, Mapping):
             raise ValueError(f"rates: expected {{player: number}}, got {self.rates!r}")
+        for player, rate in self.rates.items():
+            check_number(f"rates[{player!r}]", rate, positive=True)
         # the SDE is printed and stored by name, so its own symbols must not be mistaken for the game's
         for symbol in (*self.state, *self.game.free_symbols):
             if symbol.name in (ETA.name, BATCH_SIZE.name):

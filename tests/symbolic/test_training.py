@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from sympy import Symbol, symbols
+from sympy import Rational, Symbol, symbols
 
 import gan_sde as gs
 
@@ -40,6 +40,21 @@ def test_so_are_constants_and_data_symbols_of_that_name():
             gs.Training(made, gs.algorithms.get("momentum"))
         if not data:  # a constant with a value is gone
             gs.Training(made.subs(velocity_t=1), gs.algorithms.get("momentum"))
+
+
+# -------------------------------------------------------------------- rates
+
+
+@pytest.mark.parametrize("rate", ["a", -1, 0, -Rational(1, 2), float("nan"), None, True, 1j])
+def test_rates_of_players_are_positive_numbers(rate):
+    with pytest.raises(ValueError, match=r"^rates\['down'\]: expected a positive number, got [^\n]*$"):
+        gs.Training(game(), gs.algorithms.get("sgda"), rates={"up": 1, "down": rate})
+
+
+def test_rates_may_be_symbols():
+    u = Symbol("u")
+    sde = gs.Training(game(), gs.algorithms.get("sgda"), rates={"down": u}).sde()
+    assert u in sde.drift.free_symbols
 
 
 # -------------------------------------------------------------------- algorithms of the user's own
