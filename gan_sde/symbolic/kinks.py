@@ -30,7 +30,7 @@ def refuse_kinks(game: Game, expressions: Iterable[Expr]) -> None:
     >>> game = Game.general_sum({"p": abs(x)}, parameters={"p": [x]})
     >>> refuse_kinks(game, game.jacobian)
     Traceback (most recent call last):
-    ValueError: losses['p']: expected Piecewise((x, x >= 0), (-x, True)) instead of Abs(x), ...
+    ValueError: losses['p']: expected Piecewise((x, x >= 0), (-x, True)) (in Python: ...) instead of Abs(x), ...
     """
     if not any(e.has(DiracDelta, Derivative, Subs) for e in expressions):
         return
@@ -38,8 +38,8 @@ def refuse_kinks(game: Game, expressions: Iterable[Expr]) -> None:
     for name, loss in named.items():
         for kink in sorted(loss.atoms(*KINKED), key=str):
             raise ValueError(
-                f"{name}: expected {shown(_pieces(kink))} instead of {shown(kink)}, whose derivatives have no "
-                f"numerical form; got {shown(loss)}"
+                f"{name}: expected {shown(_pieces(kink))} (in Python: game files have none) instead of {shown(kink)}, "
+                f"whose derivatives have no numerical form; got {shown(loss)}"
             )
 
 
