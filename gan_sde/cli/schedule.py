@@ -179,6 +179,9 @@ def _known(basis: Basis, first: Any) -> list[str]:
         return [*lines, f"no stability limit: {basis.reason}"]
     kind = "exact moments: the iteration is affine" if basis.near.exact else "moments of the linearised iteration"
     lines.append(f"stability limit lr < {basis.limit:.6g}, of second moments under the noise of batches ({kind})")
+    if basis.training.game.bounds:
+        bounded = ", ".join(s.name for s in basis.training.game.parameters if s in basis.training.game.bounds)
+        lines.append(f"the bounds of {bounded} are taken to be out of reach: nothing here is exact where they act")
     if not isinstance(first, Mapping):
         time = basis.time_constant(float(first))
         fate = f"falls by e in {time:.3g} iterations" if np.isfinite(time) else "grows"

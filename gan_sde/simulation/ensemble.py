@@ -18,6 +18,7 @@ from gan_sde.simulation.player_rates import PlayerRateStepper, carrying, multipl
 from gan_sde.simulation.results import Result
 from gan_sde.symbolic.antithetic import antithetic, mirrored_sde, mirrored_training
 from gan_sde.symbolic.integrators import INTEGRATORS
+from gan_sde.symbolic.kinks import refuse_kinks
 from gan_sde.symbolic.recipe import Recipe
 from gan_sde.symbolic.sde import SDE
 from gan_sde.symbolic.training import Training
@@ -28,7 +29,9 @@ _recipes: WeakKeyDictionary[Plan, Recipe] = WeakKeyDictionary()
 def make_recipe(plan: Plan) -> Recipe:
     """Recipe of the process and its functionals, derived once a plan."""
     if plan not in _recipes:
-        _recipes[plan] = _derived_recipe(plan)
+        recipe = _derived_recipe(plan)
+        refuse_kinks(plan.game, recipe.update)
+        _recipes[plan] = recipe
     return _recipes[plan]
 
 

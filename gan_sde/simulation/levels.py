@@ -20,6 +20,7 @@ from gan_sde.simulation.plan import Plan
 from gan_sde.simulation.results import BLOCK, Result
 from gan_sde.symbolic.integrators import INTEGRATORS
 from gan_sde.symbolic.integrators.paired import paired
+from gan_sde.symbolic.kinks import refuse_kinks
 from gan_sde.symbolic.recipe import Recipe
 from gan_sde.symbolic.sde import SDE
 
@@ -148,4 +149,6 @@ def _recipe(plan: Plan, pairs: bool) -> Recipe:
     assert isinstance(sde, SDE)
     rate = {sde.lr: Float(float(plan.rates[0]))}
     fixed = replace(sde, drift=sde.drift.xreplace(rate), diffusion=sde.diffusion.xreplace(rate))
-    return paired(fixed, plan.integrator) if pairs else INTEGRATORS[plan.integrator](fixed)
+    recipe = paired(fixed, plan.integrator) if pairs else INTEGRATORS[plan.integrator](fixed)
+    refuse_kinks(plan.game, recipe.update)
+    return recipe

@@ -293,6 +293,7 @@ def _starts(game: Game, x0: Any, trajectories: int, dtype: str) -> np.ndarray:
         )
     if not (np.abs(rows) <= np.finfo(dtype).max).all():
         raise ValueError(f"x0: expected finite numbers of type {dtype}, got one that is not")
+    game.refuse_starts_out_of_bounds(rows)
     return rows
 
 

@@ -59,7 +59,8 @@ def _powers_of_any(expression: Expr, symbol: Symbol, value: Expr, base: Symbol, 
         poly = None
     if poly is None or any(c.has(base) for c in poly.coeffs()):
         raise ValueError(
-            f"data: expected losses polynomial in the {law} data symbol {symbol}, got a term in {shown(expression)}"
+            f"data: expected losses polynomial in the {law} data symbol {symbol}, got a term in {shown(expression)}; "
+            "a small Empirical data set takes any loss"
         )
     return {power: coefficient for (power,), coefficient in poly.terms()}
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+from warnings import warn
 
-from sympy import Dummy, Expr, ImmutableMatrix, Integer, Matrix, MatrixBase, Symbol, simplify, solve
+from sympy import Dummy, Expr, Float, ImmutableMatrix, Integer, Matrix, MatrixBase, Poly, Symbol, simplify, solve
 from sympy import latex as to_latex
 
 from gan_sde.symbolic.derivatives import Gradient
 from gan_sde.symbolic.products import NoPolynomialError, Products
+from gan_sde.symbolic.real_zeros import real_zeros
 from gan_sde.symbolic.shared_trees import substitute
 
 if TYPE_CHECKING:
     from gan_sde.symbolic.game import Game
+
+
+class UndecidedWarning(UserWarning):
+    """No equilibrium was found, and that there is none is not proved."""
 
 
 def own_gradients(losses: Mapping[str, Expr], players: Mapping[str, Sequence[Symbol]]) -> ImmutableMatrix:
@@ -68,7 +74,11 @@ def equilibria(
     known: Sequence[Mapping[Symbol, Expr]],
     bounds: Mapping[Symbol, tuple[float, float]],
 ) -> list[dict[Symbol, Expr]]:
-    """Zeros of the field; known ones are verified, and refused if the field does not vanish there."""
+    """Zeros of the field; known ones are verified, and refused if the field does not vanish there.
+
+    Those of polynomials with rational coefficients are all found up to `real_zeros.MOST_ZEROS`. Else sympy solves for
+    them; where it finds none that may mean nothing, and an `UndecidedWarning` says so.
+    """
     if known:
         for point in known:
             rest = field.subs(dict(point)).applyfunc(simplify)
@@ -76,13 +86,30 @@ def equilibria(
                 raise ValueError(f"known_equilibria: expected a zero of the field, got {dict(point)}")
         candidates = [dict(point) for point in known]
     else:
-        try:
-            candidates = solve(list(field), list(parameters), dict=True)
-        except NotImplementedError as error:
-            raise ValueError(
-                "known_equilibria: expected the zeros of a field that sympy cannot solve for, got none"
-            ) from error
+        candidates = _solved(field, parameters)
     return [point for point in candidates if _is_inside(point, bounds)]
+
+
+def _solved(field: ImmutableMatrix, parameters: Sequence[Symbol]) -> list[dict[Symbol, Expr]]:
+    is_affine = all(e.is_polynomial(*parameters) and Poly(e, *parameters).total_degree() <= 1 for e in field)
+    found = None if is_affine else real_zeros(field, parameters)
+    if found is not None:
+        return found
+    try:
+        candidates: list[dict[Symbol, Expr]] = solve(list(field), list(parameters), dict=True)
+    except NotImplementedError as error:
+        raise ValueError(
+            "known_equilibria: expected the zeros of a field that sympy cannot solve for, got none"
+        ) from error
+    never_zero = any(e != 0 and not e.free_symbols & set(parameters) for e in field)
+    if not (candidates or is_affine or never_zero):
+        warn(
+            "equilibria: expected zeros of the field that can be solved for, got none; there may be some all the same "
+            "(give values to constants, or known_equilibria)",
+            UndecidedWarning,
+            stacklevel=4,
+        )
+    return candidates
 
 
 def _is_inside(point: Mapping[Symbol, Expr], bounds: Mapping[Symbol, tuple[float, float]]) -> bool:
@@ -91,7 +118,14 @@ def _is_inside(point: Mapping[Symbol, Expr], bounds: Mapping[Symbol, tuple[float
         if value.is_real is False:
             return False
         low, high = bounds.get(symbol, (None, None))
-        if low is not None and value.is_number and not low <= value <= high:
+        if low is None or not value.is_number:
+            continue
+        if not value.is_real:  # sympy cannot tell, nor therefore compare
+            number = complex(value)
+            if abs(number.imag) > 1e-9 * (1 + abs(number)):
+                return False
+            value = Float(number.real)
+        if not low <= value <= high:
             return False
     return True
 

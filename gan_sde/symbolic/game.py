@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sympy import Expr, ImmutableMatrix, Symbol, sympify
 
 from gan_sde.symbolic import field as field_
@@ -35,6 +36,10 @@ Bounds = Mapping[Symbol, tuple[float, float]]
 
 OPTIONS = ("x0", "defaults", "bounds", "name", "known_equilibria", "arrays", "scaling")
 """What `Game.zero_sum` and `Game.general_sum` take besides losses, parameters and data."""
+
+
+SINGLE = 1e-7
+"""Relative rounding of single precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,14 +234,29 @@ class Game:
         return None if self.start is None else tuple(self.start[s.name] for s in self.parameters)
 
     def checked_start(self, x0: Mapping[str, float]) -> dict[str, float]:
-        """Return a start that names every parameter once, or raise ValueError naming what is wrong."""
+        """Return a start inside the bounds that names every parameter once, or raise ValueError naming what is off."""
         names = [s.name for s in self.parameters]
         given = {str(k): v for k, v in checked_mapping("x0", x0, "{parameter: number}").items()}
         missing, unknown = [n for n in names if n not in given], [n for n in given if n not in set(names)]
         if missing or unknown:
             what = f"nothing for {', '.join(missing)}" if missing else f"the unknown {', '.join(unknown)}"
             raise ValueError(f"x0: expected a value for each of {', '.join(names)}; got {what}")
-        return {n: float(checked_number(f"x0[{n}]", given[n])) for n in names}
+        start = {n: float(checked_number(f"x0[{n}]", given[n])) for n in names}
+        self.refuse_starts_out_of_bounds(np.array([list(start.values())]))
+        return start
+
+    def refuse_starts_out_of_bounds(self, starts: np.ndarray) -> None:
+        """Raise ValueError naming the first entry of starts ``(n, d)`` that the bounds exclude.
+
+        The projection acts after an update, so that a training would leave such a start in one jump of any size.
+        """
+        for k, s in enumerate(self.parameters):
+            low, high = self.bounds.get(s, (-np.inf, np.inf))
+            # the end of a run in single precision may lie on a bound as that rounds it
+            slack = SINGLE * np.abs(starts[:, k])
+            outside = starts[(starts[:, k] + slack < low) | (starts[:, k] - slack > high), k]
+            if len(outside):
+                raise ValueError(f"x0[{s}]: expected a start within the bounds [{low:g}, {high:g}], got {outside[0]:g}")
 
     # ---------------------------------------------------------------- what is derived
 
@@ -283,7 +303,25 @@ class Game:
     def equilibria(self) -> list[dict[Symbol, Expr]]:
         """Points where the field vanishes (inside the bounds where that can be decided).
 
-        Closed forms that the game brings are verified; otherwise sympy solves ``F = 0``.
+        Closed forms that the game brings are verified. Otherwise ``F = 0`` is solved: of polynomials with rational
+        coefficients for all real zeros, of which those without real radicals come as numbers of double precision; of
+        other fields, with free constants or with many zeros by sympy, which may miss some.
+
+        Raises
+        ------
+        ValueError
+            If the field does not vanish at a known equilibrium, or sympy cannot solve.
+
+        Warns
+        -----
+        UndecidedWarning
+            If sympy finds no zero, which does not prove that there is none.
+
+        Examples
+        --------
+        >>> from sympy.abc import x, y
+        >>> Game.zero_sum(x**2 * y - y, maximiser={"up": [y]}, minimiser={"down": [x]}).equilibria()
+        [{y: 0, x: -1}, {y: 0, x: 1}]
         """
         return field_.equilibria(self.field, self.parameters, self.known_equilibria, self.bounds)
 

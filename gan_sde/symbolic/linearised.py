@@ -1,21 +1,23 @@
 """Moments of a training around an equilibrium, the learning rates at which they are stable, and the best schedule.
 
 The iteration is linearised in the state, not in its noise: ``w' = A(batch; lr) w + a(batch; lr)`` for the deviation w
-of parameters and memory from the equilibrium. For an affine game that is the training itself, and everything here is
-exact.
+of parameters and memory from the equilibrium. For an affine game without bounds that is the training itself, and
+everything here is exact.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, root
 from sympy import ImmutableMatrix, Poly, Symbol, lambdify
 
+from gan_sde.symbolic.field import UndecidedWarning
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.moments import MomentDynamics, monomials
 from gan_sde.symbolic.training import Training
@@ -48,7 +50,7 @@ class Linearised:
     dynamics
         Moments of the deviation from it; its state symbols stand for deviations.
     exact
-        Whether the iteration is affine, so that nothing was neglected.
+        Whether the iteration is affine and the game has no bounds, so that nothing was neglected.
     """
 
     training: Training
@@ -219,7 +221,8 @@ def linearised(training: Training, point: Sequence[float] | np.ndarray | None = 
     table = {s: float(v) for s, v in zip(state, full, strict=True)}
     slope = image.jacobian(state).xreplace(table)
     moved = slope * ImmutableMatrix(state) + image.xreplace(table) - ImmutableMatrix(full.tolist())
-    exact = all(e.is_polynomial(*state) and Poly(e, *state).total_degree() <= 1 for e in image)
+    # a projection is not affine, and the moments below know nothing of it
+    exact = not game.bounds and all(e.is_polynomial(*state) and Poly(e, *state).total_degree() <= 1 for e in image)
     plain = _LinearTraining(replace(game, bounds={}), state, (ImmutableMatrix(moved), batches))
     try:
         dynamics = MomentDynamics.of_training(cast(Training, plain))
@@ -229,13 +232,53 @@ def linearised(training: Training, point: Sequence[float] | np.ndarray | None = 
 
 
 def nearest_equilibrium(game: Game) -> np.ndarray:
-    """Equilibrium ``(d,)`` that the game finds nearest to its start, or to the origin; ValueError if there is none."""
+    """Equilibrium ``(d,)`` that the game finds nearest to its start, or to the origin.
+
+    Where it finds none, a root search from there (Powell's hybrid method), which need not lead to the nearest one.
+
+    Raises
+    ------
+    ValueError
+        If neither leads to an isolated equilibrium inside the bounds.
+    """
     start = np.zeros(game.dim) if game.x0 is None else np.array(game.x0)
     points = []
-    for found in game.equilibria():
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndecidedWarning)
+            solved = game.equilibria()
+    except ValueError:
+        if game.known_equilibria:
+            raise
+        solved = []
+    for found in solved:
         values = [found.get(s, s) for s in game.parameters]
-        if all(v.is_number and v.is_real is not False for v in values):
-            points.append(np.array([float(v) for v in values]))
+        if all(v.is_number and abs(complex(v).imag) <= 1e-12 * (1 + abs(complex(v))) for v in values):
+            points.append(np.array([complex(v).real for v in values]))
+    if not points and not solved:
+        points = _searched(game, start)
     if not points:
         raise ValueError("point: expected an isolated equilibrium of the game, got none; give one")
     return min(points, key=lambda p: float(np.linalg.norm(p - start)))
+
+
+def _searched(game: Game, start: np.ndarray) -> list[np.ndarray]:
+    """The zero of the field that a search from the start leads to, if it is isolated and inside the bounds."""
+    game.refuse_free_symbols()
+    function = lambdify([list(game.parameters)], list(game.field), ["scipy", "numpy"])
+
+    def field(x: np.ndarray) -> np.ndarray:
+        return np.array(function(x), dtype=float)
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of the search itself, that it makes no progress
+        x = root(field, start, tol=1e-13).x
+        shifts = 1e-6 * (1 + np.abs(x).max()) * np.eye(len(x))
+        slope = np.array([field(x + shift) - field(x - shift) for shift in shifts]) / (2 * shifts.max())
+        size = np.abs(slope).max()
+        # small against the slope: else the far end of a flat tail would pass for a zero
+        good = np.isfinite(slope).all() and size > 0 and np.abs(field(x)).max() <= 1e-9 * size * (1 + np.abs(x).max())
+        if not good or np.linalg.cond(slope) > 1e6:
+            return []
+    bounds = (game.bounds.get(s, (-np.inf, np.inf)) for s in game.parameters)
+    return [x] if all(low <= v <= high for v, (low, high) in zip(x, bounds, strict=True)) else []

@@ -21,6 +21,7 @@ from sympy import latex as to_latex
 from gan_sde.symbolic.derivatives import jacobian
 from gan_sde.symbolic.field import tidied, tidy
 from gan_sde.symbolic.game import Game
+from gan_sde.symbolic.kinks import refuse_kinks
 from gan_sde.symbolic.noise_factor import exact_factor
 from gan_sde.symbolic.products import FEW_TERMS, NoPolynomialError, Products
 from gan_sde.symbolic.tensor_functions import TensorSDE
@@ -147,8 +148,10 @@ class SDE:
         Raises
         ------
         ValueError
-            If the game still has free constants, or ``lr`` or ``batch_size`` is not positive.
+            If the game still has free constants, ``lr`` or ``batch_size`` is not positive, or derivatives of a kink
+            have no numerical form.
         """
+        refuse_kinks(self.game, (*self.drift, *self.diffusion))
         return TensorSDE(self.parameters, *self.at(lr, batch_size))
 
 

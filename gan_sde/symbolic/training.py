@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sympy import ImmutableMatrix, Symbol, lambdify
 
-from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm
+from gan_sde.symbolic.algorithm import check_algorithm, slots_of, started
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.oracle import Batch
 from gan_sde.symbolic.recipe import RATE, BatchDraws, Recipe
@@ -18,6 +18,7 @@ from gan_sde.symbolic.scheduled import scheduled
 from gan_sde.symbolic.sde import SDE, derive_sde
 from gan_sde.symbolic.shared_trees import substitute, symbols_of
 from gan_sde.symbolic.update import BATCH_SIZE, ETA, Update, derive_map, derive_update, memory_symbols
+from gan_sde.symbolic.validation import check_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,12 @@ class Training:
     algorithm
         One of ``gan_sde.algorithms``, or any object with ``step(oracle, x, eta)``.
     rates
-        Per player, a multiple of the learning rate: the algorithm then sees the field ``U F``.
+        Per player, a positive multiple of the learning rate: the algorithm then sees the field ``U F``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described, or the game has a name that the algorithm's memory takes.
     """
 
     game: Game
@@ -41,17 +47,28 @@ class Training:
     def __post_init__(self) -> None:
         if not isinstance(self.game, Game):
             raise ValueError(f"game: expected a Game, got {self.game!r}; use gan_sde.games.get(name)")
-        if not callable(getattr(self.algorithm, "step", None)):
-            raise ValueError(
-                f"algorithm: expected an object with step(oracle, x, eta), got {self.algorithm!r}; "
-                "use gan_sde.algorithms.get(name)"
-            )
+        check_algorithm(self.algorithm)
         if not isinstance(self.rates, Mapping):
             raise ValueError(f"rates: expected {{player: number}}, got {self.rates!r}")
+        for player, rate in self.rates.items():
+            check_number(f"rates[{player!r}]", rate, positive=True)
         # the SDE is printed and stored by name, so its own symbols must not be mistaken for the game's
         for symbol in (*self.state, *self.game.free_symbols):
             if symbol.name in (ETA.name, BATCH_SIZE.name):
                 raise ValueError(f"game: expected names other than {ETA} and {BATCH_SIZE}, got {symbol.name!r}")
+        self._refuse_repeated_names()
+
+    def _refuse_repeated_names(self) -> None:
+        """Refuse a game one of whose names the algorithm's memory takes: one symbol would stand for both."""
+        game = self.game
+        taken = {s.name for s in (*game.parameters, *game.data_symbols, *game.free_symbols)}
+        for symbol in self.state[game.dim :]:
+            if symbol.name in taken:
+                memory = ", ".join(f"{slot}_..." for slot in slots_of(self.algorithm))
+                raise ValueError(
+                    f"game: expected names other than those of the algorithm's memory ({memory}), got {symbol.name!r}"
+                )
+            taken.add(symbol.name)
 
     @cached_property
     def update(self) -> Update:
@@ -124,8 +141,7 @@ class Training:
 
     def start(self, x: np.ndarray, lr: float) -> np.ndarray:
         """Complete starts ``(n, d)`` of the parameters to starts of the state, ``(n, D)``."""
-        carried = self.algorithm.start(x) if isinstance(self.algorithm, AbstractMemoryAlgorithm) else ()
-        return np.concatenate([x, *carried], axis=1)
+        return np.concatenate([x, *started(self.algorithm, x)], axis=1)
 
     def start_of_sde(self, sde: SDE, x: np.ndarray, lr: float) -> np.ndarray:
         """Start ``(n, D)`` of one of this training's SDEs; see `SDE.start`."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sympy import Expr, ImmutableMatrix, Integer, Symbol
 
-from gan_sde.symbolic.algorithm import run_step, slots_of
+from gan_sde.symbolic.algorithm import run_symbolic_step, slots_of
 from gan_sde.symbolic.batch_polynomials import Monomial, batch_polynomials
 from gan_sde.symbolic.field import tidy
 from gan_sde.symbolic.game import Game
@@ -101,7 +101,7 @@ def derive_update(game: Game, algorithm: Any, rates: Mapping[str, Any] | None = 
     slots = memory_symbols(game, algorithm)
     x = Jet.constant(ImmutableMatrix(game.parameters))
     memory = tuple(Jet.constant(ImmutableMatrix(slot)) for slot in slots)
-    result, carried = run_step(algorithm, _rated(JetOracle(game, symbolic), rates), x, memory, ETA_JET)
+    result, carried = run_symbolic_step(algorithm, _rated(JetOracle(game, symbolic), rates), x, memory, ETA_JET)
     if any(tidy(e) != 0 for e in result.coefficients[0] - x.coefficients[0]):
         raise ValueError(f"algorithm: expected a step that is the identity at learning rate 0, got {algorithm}")
     batches = tuple(symbolic.batches)
@@ -122,7 +122,7 @@ def derive_map(
     symbolic = SymbolicOracle(game)
     memory = tuple(ImmutableMatrix(slot) for slot in memory_symbols(game, algorithm))
     oracle = _rated(symbolic, rates)
-    x, carried = run_step(algorithm, oracle, ImmutableMatrix(game.parameters), memory, ETA)
+    x, carried = run_symbolic_step(algorithm, oracle, ImmutableMatrix(game.parameters), memory, ETA)
     return ImmutableMatrix([e for column in (x, *carried) for e in column]), tuple(symbolic.batches)
 
 

@@ -97,6 +97,7 @@ def refused(argv, capsys):
         ("simulate lq-gan --set sigma=-1", ["--set", "standard_deviation", "-1"]),
         ("simulate lq-gan --x0 w2=1 w1=1 a=1", ["--x0", "w2, w1, a, b", "nothing for b"]),
         ("simulate lq-gan --x0 w2=1 w1=1 a=1 b=0 c=1", ["--x0", "the unknown c"]),
+        ("simulate lq-gan --x0 w2=0 w1=0 a=-5 b=0", ["x0", "[a]", "within the bounds", "got -5"]),
         ("simulate lq-gan --x0 1 2 3 4", ["--x0", "NAME=NUMBER", "'1'"]),
         ("simulate lq-gan --resume", ["--resume", "--out"]),
         ("simulate lq-gan --overwrite", ["--overwrite", "--out"]),

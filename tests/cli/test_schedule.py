@@ -170,3 +170,30 @@ def test_no_ratio_says_why(argv, words, capsys):
 def test_options_of_rules_are_numbers(capsys):
     assert main(["schedule", "quadratic", "--rule", "stable", "--rule-options", "fraction=abc"]) == 2
     assert "expected a number for fraction, got 'abc'" in capsys.readouterr().err
+
+
+BOUNDED = """
+name = "bounded"
+payoff = "w*(y-t)-w**2/2"
+[maximiser]
+up = ["w"]
+[minimiser]
+down = ["t"]
+[data]
+y = {normal = [0, 1]}
+[x0]
+w = 1
+t = 1
+"""
+
+
+@pytest.mark.parametrize("bounds", ["", "[bounds]\nt = [0.0, inf]\n"])
+def test_exactness_is_claimed_only_without_bounds(bounds, capsys, tmp_path):
+    file = tmp_path / "g.toml"
+    file.write_text(BOUNDED + bounds)
+    argv = ["schedule", str(file), "--rule", "cosine", "--steps", "100", "--trajectories", "20", "--batch-size", "1"]
+    out, _ = run(argv, capsys)
+    said = "the bounds of t are taken to be out of reach" in out
+    assert said == bool(bounds) and ("(exact moments: the iteration is affine)" in out) == (not bounds)
+    assert (re.search(r"^rate .* exact ", out, re.M) is None) == bool(bounds)
+    assert max(map(len, out.splitlines())) <= 120

@@ -312,6 +312,8 @@ def test_resume_redoes_missing_and_damaged_chunks(training, tmp_path, monkeypatc
         ({"seed": -1}, "seed: expected an integer >= 0"),
         ({"x0": [1, 2, 3]}, "x0: expected shape (4,) or (3000, 4) in the order w2, w1, a, b, got (3,)"),
         ({"x0": {"w2": 1.0}}, "x0: expected a value for each of w2, w1, a, b; got nothing for w1, a, b"),
+        ({"x0": [0, 0, -5, 0]}, "x0[a]: expected a start within the bounds [0.01, inf], got -5"),
+        ({"x0": [[0, 0, 1, 0]] * 2999 + [[0, 0, -5, 0]]}, "x0[a]: expected a start within the bounds [0.01, inf]"),
         ({"x0": [1, 2, 3, math.nan]}, "x0: expected finite numbers of type float64"),
         ({"x0": [1, 2, 3, 1e300], "dtype": "float32"}, "x0: expected finite numbers of type float32"),
         ({"lr": lambda k: None}, "lr: expected a function of the iteration that returns a number"),

@@ -100,7 +100,13 @@ def test_the_refusal_shows_the_term_as_it_was_written(law):
     with pytest.raises(ValueError) as error:
         chaos([x + y, exp(x * y)], {y: law})
     name = type(law).__name__
-    assert str(error.value) == (f"data: expected losses polynomial in the {name} data symbol y, got a term in exp(x*y)")
+    assert str(error.value) == (
+        f"data: expected losses polynomial in the {name} data symbol y, got a term in exp(x*y); "
+        "a small Empirical data set takes any loss"
+    )
+    points = np.array([[-1.0], [0.5], [2.0]])  # and so it does
+    mean = chaos([exp(x * y)], {y: Empirical(points)}).mean[0]
+    assert float(mean.subs(x, 0.3)) == pytest.approx(np.exp(0.3 * points).mean(), rel=1e-14)
 
 
 @pytest.mark.parametrize("make", [

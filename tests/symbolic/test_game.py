@@ -96,6 +96,14 @@ def test_known_equilibria_are_verified():
         (lambda: zero_sum(bounds={x: (0, 1), "x": (0, 2)}), "bounds: expected each parameter once, got 'x' twice"),
         (lambda: zero_sum(bounds={"v": (0, 1)}), "bounds: expected parameters of the game, got 'v'"),
         (lambda: zero_sum(x0=[1, 2]), "x0: expected {parameter: number}, got [1, 2]"),
+        (
+            lambda: zero_sum(x0={"x": -1, "y": 2}, bounds={y: (0, 1)}),
+            "x0[y]: expected a start within the bounds [0, 1], got 2",
+        ),
+        (
+            lambda: zero_sum(bounds={y: (0.5, None)}).checked_start({"x": 1, "y": 0}),
+            "x0[y]: expected a start within the bounds [0.5, inf], got 0",
+        ),
         (lambda: zero_sum(x0=3), "x0: expected {parameter: number}, got 3"),
         (lambda: zero_sum(x_0={"x": 1, "y": 1}), "game: expected options x0, defaults, bounds, name, known_equilibria"),
         (
@@ -118,6 +126,13 @@ def test_bad_input(make, words):
         make()
     assert str(error.value).startswith(words)
     assert "\n" not in str(error.value)
+
+
+def test_a_start_on_a_bound_is_inside():
+    game = zero_sum(bounds={x: (0.7, 2), y: (None, -0.7)})
+    assert float(np.float32(0.7)) < 0.7  # and so would the end of a run in single precision be
+    for bound in (0.7, float(np.float32(0.7))):
+        assert game.checked_start({"x": bound, "y": -bound}) == {"x": bound, "y": -bound}
 
 
 def test_an_unknown_option_is_named():

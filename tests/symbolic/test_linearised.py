@@ -121,3 +121,25 @@ def test_best_schedule_beats_random_ones_and_the_greedy_one():
 def test_bad_input_is_named_in_one_line(call, name):
     with pytest.raises(ValueError, match=rf"^{name}: expected [^\n]*$"):
         call()
+
+
+def test_bounds_are_never_exact():
+    """Where the projection acts, the affine recursion is wrong: E (t - 0)^2 against 20,000 clipped trainings."""
+    w, t, y = symbols("w t y")
+    fields = {
+        "maximiser": {"up": [w]}, "minimiser": {"down": [t]}, "data": {y: gs.Normal(0, 1)}, "x0": {"w": 1, "t": 1},
+    }  # fmt: skip
+    payoff = w * (y - t) - w**2 / 2
+    sgda = gs.algorithms.get("sgda")
+    free, bound = (
+        gs.Training(gs.Game.zero_sum(payoff, bounds=bounds, **fields), sgda) for bounds in ({}, {"t": (0, None)})
+    )
+    rates = np.full(40, 0.3)
+    moments = linearised(free).errors(rates, (1, 1), 1)[-1]
+    assert linearised(bound).errors(rates, (1, 1), 1)[-1] == pytest.approx(moments)  # blind to the bounds
+    for process, exact in ((free, True), (bound, False)):
+        run = gs.simulate(process, lr=0.3, steps=40, trajectories=20_000, batch_size=1, seed=0, progress=False)
+        errors = (run["final"].values ** 2).sum(axis=1)
+        z = float((errors.mean() - moments) / (errors.std() / np.sqrt(len(errors))))
+        # a true law fails with chance 1e-6; without bounds it must hold, with them it must not
+        assert (abs(z) < 4.9) == exact and linearised(process).exact == exact
