@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,16 +48,18 @@ def simulate(arguments: Namespace) -> int:
     with _option_names(), _destination(out, arguments) as store:
         process = training.sde(order=settings.order) if settings.process == "sde" else training
         from gan_sde.simulation import simulate as run_ensemble
+        from gan_sde.simulation.expansion_range import ExpansionWarning
 
-        _check(process, settings.options)
         # A store may still refuse to be resumed: then the refusal is the only line.
-        notes = settings.notes
+        notes = settings.notes + _checked(process, settings.options)
         if not arguments.resume:
             notes = _say(notes)
         try:
-            run = run_ensemble(
-                process, **settings.options, store=store, resume=arguments.resume, scheduler=arguments.scheduler
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExpansionWarning)  # it is among the notes
+                run = run_ensemble(
+                    process, **settings.options, store=store, resume=arguments.resume, scheduler=arguments.scheduler
+                )
         except KeyboardInterrupt:
             kept = store is not None and store == out
             raise KeyboardInterrupt(f"interrupted; --resume continues {out}" if kept else "interrupted") from None
@@ -71,11 +74,13 @@ def simulate(arguments: Namespace) -> int:
     return 0
 
 
-def _check(process: Training | SDE, options: dict[str, Any]) -> None:
-    """Refuse what the library would refuse, before anything is said or written."""
+def _checked(process: Training | SDE, options: dict[str, Any]) -> list[str]:
+    """Refuse what the library would refuse, before anything is said or written; return what it would warn of."""
+    from gan_sde.simulation.expansion_range import doubt
     from gan_sde.simulation.simulate import plan_of
 
-    plan_of(process, **options)
+    reason = doubt(plan_of(process, **options))
+    return [f"warning: --{reason}"] if reason else []
 
 
 def _say(notes: list[str]) -> list[str]:

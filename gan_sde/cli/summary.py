@@ -125,7 +125,7 @@ def _final_state(run: xarray.Dataset) -> list[str]:
         last = run.isel(step=-1)
         title = f"state at step {int(last['step'])}" + (f", time {float(last['time']):g}" if "time" in run else "")
         start = np.asarray(run["mean"].isel(step=0).values)
-        header += ["start", "mean", "± se"]
+        header += ["SDE start" if "start" in run.attrs else "start", "mean", "± se"]
         for i, row in enumerate(rows):
             row += [f"{start[i]:.6g}", *with_error(float(last["mean"][i]), float(last["mean_se"][i]))]
     if "final" in run:

@@ -15,6 +15,7 @@ import xarray as xr
 from sympy import symbols
 
 from gan_sde.simulation.ensemble import make_recipe
+from gan_sde.simulation.expansion_range import is_shifted
 from gan_sde.simulation.observed import observed_variables
 from gan_sde.simulation.plan import Plan
 from gan_sde.simulation.results import Result
@@ -27,6 +28,8 @@ from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.update import derive_map
 
 VERSIONS = ("numpy", "numba", "sympy", "scipy", "torch")
+SHIFTED_START = "that of the SDE: x0 shifted by the eliminated memory"
+"""What is said of the start of an SDE from which a fast memory was eliminated."""
 
 
 def to_dataset(plan: Plan, result: Result, wall_time: float) -> xr.Dataset:
@@ -67,10 +70,12 @@ def provenance(plan: Plan) -> dict[str, Any]:
     kind = f"sde of order {plan.process.order}" if plan.is_sde else "training"
     rates = plan.rates
     constant = bool((rates == rates[0]).all())
+    shifted = isinstance(plan.process, SDE) and is_shifted(plan.process)
     return {
         "game": plan.game.name,
         "algorithm": describe_algorithm(plan),
         "process": kind,
+        **({"start": SHIFTED_START} if shifted else {}),
         "lr": float(rates[0]) if constant else f"schedule from {rates[0]:g} to {rates[-1]:g}",
         "batch_size": float(plan.batch_size),
         "steps": len(rates),

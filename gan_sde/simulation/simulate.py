@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import Parameter, signature
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from gan_sde.simulation.chunks import Runner, run_all, run_here
 from gan_sde.simulation.dataset import fingerprint, to_dataset
+from gan_sde.simulation.expansion_range import ExpansionWarning, doubt
 from gan_sde.simulation.plan import Plan, Process, make_plan
 from gan_sde.simulation.store import Store
 from gan_sde.symbolic.validation import check_flag
@@ -149,6 +151,12 @@ def simulate(
     ValueError
         On any argument that is not as described, in one line that names it.
 
+    Warns
+    -----
+    gan_sde.ExpansionWarning
+        Where the learning rate is visibly too large for the expansion that an SDE comes from: at the start its terms of
+        order lr are more than half as large as those before them. The SDE may then be far from its training.
+
     Examples
     --------
     >>> import gan_sde as gs
@@ -167,6 +175,8 @@ def simulate(
     check_flag("resume", resume)
     if progress is not None:
         check_flag("progress", progress)
+    if reason := doubt(plan):
+        warnings.warn(reason, ExpansionWarning, stacklevel=2)
     began = perf_counter()
     with runner(scheduler) as run:
         kept = None if store is None else Store(store, fingerprint(plan), resume=resume)

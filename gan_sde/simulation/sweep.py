@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -16,6 +17,7 @@ import xarray as xr
 
 from gan_sde.simulation.chunks import run_all
 from gan_sde.simulation.dataset import fingerprint, to_dataset
+from gan_sde.simulation.expansion_range import ExpansionWarning, doubt
 from gan_sde.simulation.plan import Plan, Process
 from gan_sde.simulation.simulate import plan_of, progress_bar, runner
 from gan_sde.simulation.store import Store
@@ -72,6 +74,11 @@ def sweep(
     ValueError
         On any argument that is not as described, before anything runs.
 
+    Warns
+    -----
+    gan_sde.ExpansionWarning
+        As `simulate` does, once, for the first point at which the learning rate is visibly too large for the SDE.
+
     Examples
     --------
     >>> import gan_sde as gs
@@ -94,6 +101,8 @@ def sweep(
         raise ValueError(
             f"process: expected the same parameters at every point, got {plans[0].recorded} and {other.recorded}"
         )
+    if reason := next(filter(None, map(doubt, plans)), None):
+        warnings.warn(reason, ExpansionWarning, stacklevel=2)
     with runner(scheduler) as run:
         stores = _stores(store, plans, resume)
         data: list[xr.Dataset | None] = [s.dataset() if s is not None and s.finished else None for s in stores]
