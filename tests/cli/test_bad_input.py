@@ -115,6 +115,11 @@ def refused(argv, capsys):
         ("analyze other.zarr", ["RUN.zarr", "expected a"]),
         ("reproduce --data absent.csv", ["--data", "absent.csv", "readable file"]),
         ("reproduce --data game.toml", ["--data", "game.toml"]),
+        ("reproduce --only real-data --data one.csv", ["--data", "one.csv", "at least 3 rows for 1 columns, got 1"]),
+        (
+            "reproduce --only mean-stage-rate --data i.csv",
+            ["--data", "reads it, rate-schedules or real-data", "mean-s"],
+        ),
         ("reproduce --out game.toml", ["--out", "folder", "game.toml"]),
         ("reproduce --seed -1", ["--seed", "integer from 0", "'-1'"]),
         ("figures --seed 1.5", ["--seed", "integer from 0", "'1.5'"]),
@@ -124,6 +129,8 @@ def test_refusals(argv, words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "game.toml").write_text(GAME)
     (tmp_path / "broken.toml").write_text(GAME.replace("w**2/2", "z"))
+    (tmp_path / "one.csv").write_text("1.5\n")
+    (tmp_path / "i.csv").write_text("1\n2\n4\n")
     (tmp_path / "other.zarr").mkdir()
     (tmp_path / "other.zarr" / "zarr.json").write_text("{}")
     before = sorted(tmp_path.rglob("*"))

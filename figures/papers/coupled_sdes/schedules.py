@@ -39,6 +39,7 @@ RULE_NAMES = {"yaida": "Yaida's rule", "mended": "test with power"}
     title="Fluctuation-dissipation rules lower the rate when a training has become stationary; they beat the best "
     "constant rate where the budget is a few relaxation times, and lose to it where it is hundreds",
     source="Yaida (2018), arXiv 1810.00004; Cao & Guo (2020), arXiv 2006.02047; Zhang et al. (2020), arXiv 2002.10597",
+    reads_data=True,
 )
 def run(settings: Settings) -> Outcome:
     """Calibrate the test, then compare schedules on the LQ-GAN and on real measurements."""
