@@ -212,6 +212,9 @@ def _destination(out: Path | None, arguments: Namespace) -> Iterator[Path | None
     if out is None or not arguments.overwrite:
         yield out
         return
+    from gan_sde.simulation.store_lock import refuse_running
+
+    refuse_running(_partial(out))
     fresh = out.with_name(f".{out.name}.new-{os.getpid()}")
     try:
         yield fresh

@@ -112,7 +112,8 @@ def simulate(
         enter through even functions only have mirrors that equal their paths.) Neither array-form games nor a
         schedule a player.
     store, resume
-        Folder for the results, written chunk by chunk; ``resume`` goes on after an interruption.
+        Path for the results in an existing folder, written chunk by chunk, by one process at a time; ``resume`` goes on
+        after an interruption. `xarray.open_zarr` reads the finished store.
     scheduler
         Address of a running ``dask scheduler``, ``tcp://host:port``: its workers then run the chunks, with the same
         result to the bit (extra ``cluster``). Default: the threads of this process.
@@ -165,6 +166,14 @@ def simulate(
     >>> run = gs.simulate(training, lr=0.1, steps=20, trajectories=100, batch_size=8)
     >>> run["final"].shape
     (100, 2)
+
+    A finished store opens with xarray:
+
+    >>> import tempfile, xarray
+    >>> path = f"{tempfile.mkdtemp()}/run.zarr"
+    >>> _ = gs.simulate(training, lr=0.1, steps=20, trajectories=100, store=path)
+    >>> xarray.open_zarr(path, chunks=None)["final"].shape
+    (100, 2)
     """
     plan = make_plan(
         process, x0=x0, lr=lr, steps=steps, trajectories=trajectories, batch_size=batch_size, seed=seed,
@@ -182,11 +191,13 @@ def simulate(
         kept = None if store is None else Store(store, fingerprint(plan), resume=resume)
         if kept is not None and kept.finished:
             return kept.dataset()
-        with progress_bar(progress, plan.description, plan.trajectories) as advance:
-            result = next(run_all([(plan, kept)], run, advance))
-    data = to_dataset(plan, result, perf_counter() - began)
-    if kept is not None:
-        kept.finish(data)
+        with releasing([kept]):
+            with progress_bar(progress, plan.description, plan.trajectories) as advance:
+                result = next(run_all([(plan, kept)], run, advance))
+            earlier = 0.0 if kept is None else kept.earlier
+            data = to_dataset(plan, result, earlier + perf_counter() - began)
+            if kept is not None:
+                kept.finish(data)
     return data
 
 
@@ -214,6 +225,17 @@ def runner(scheduler: str | None) -> Iterator[Runner]:
 
     with cluster(scheduler) as run:
         yield run
+
+
+@contextmanager
+def releasing(stores: Sequence[Store | None]) -> Iterator[None]:
+    """Let other processes go on with stores that an error or an interruption leaves unfinished."""
+    try:
+        yield
+    finally:
+        for store in stores:
+            if store is not None:
+                store.release()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from gan_sde.simulation.chunks import run_all
 from gan_sde.simulation.dataset import fingerprint, to_dataset
 from gan_sde.simulation.expansion_range import ExpansionWarning, doubt
 from gan_sde.simulation.plan import Plan, Process
-from gan_sde.simulation.simulate import plan_of, progress_bar, runner
+from gan_sde.simulation.simulate import plan_of, progress_bar, releasing, runner
 from gan_sde.simulation.store import Store
 from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.validation import check_flag
@@ -105,16 +105,19 @@ def sweep(
         warnings.warn(reason, ExpansionWarning, stacklevel=2)
     with runner(scheduler) as run:
         stores = _stores(store, plans, resume)
-        data: list[xr.Dataset | None] = [s.dataset() if s is not None and s.finished else None for s in stores]
-        left = [number for number, found in enumerate(data) if found is None]
-        total = sum(plans[number].trajectories for number in left)
-        with progress_bar(progress, f"{plans[0].game.name} sweep", total) as advance:
-            results = run_all([(plans[number], stores[number]) for number in left], run, advance)
-            for number, result in zip(left, results, strict=True):
-                data[number] = found = to_dataset(plans[number], result, perf_counter() - began)
-                if (own := stores[number]) is not None:
-                    own.finish(found)
-                began = perf_counter()
+        with releasing(stores):
+            data: list[xr.Dataset | None] = [s.dataset() if s is not None and s.finished else None for s in stores]
+            left = [number for number, found in enumerate(data) if found is None]
+            total = sum(plans[number].trajectories for number in left)
+            with progress_bar(progress, f"{plans[0].game.name} sweep", total) as advance:
+                results = run_all([(plans[number], stores[number]) for number in left], run, advance)
+                for number, result in zip(left, results, strict=True):
+                    own = stores[number]
+                    earlier = 0.0 if own is None else own.earlier
+                    data[number] = found = to_dataset(plans[number], result, earlier + perf_counter() - began)
+                    if own is not None:
+                        own.finish(found)
+                    began = perf_counter()
     return _joined(over, data)
 
 
