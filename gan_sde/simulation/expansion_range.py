@@ -66,7 +66,7 @@ def doubt(plan: Plan) -> str | None:
     enough = lr * LARGEST_QUOTIENT * pace / max(second, change)
     return (
         f"lr: expected a rate at which the expansion behind the SDE holds, got {lr:g}, where {' and '.join(found)}; "
-        f"the SDE may be far from its training (try an lr below {enough:.1g})"
+        f"the SDE may be far from its training (try an lr below {enough:.2g})"
     )
 
 

@@ -181,7 +181,7 @@ def simulate(
         backend=backend, dtype=dtype, observe=observe, histogram=histogram, quantiles=quantiles,
         functionals=functionals, antithetic=antithetic,
     )  # fmt: skip
-    check_flag("resume", resume)
+    check_resume(resume, store)
     if progress is not None:
         check_flag("progress", progress)
     if reason := doubt(plan):
@@ -213,6 +213,13 @@ def plan_of(process: Process, **options: Any) -> Plan:
     if missing := [name for name, value in chosen.items() if value is Parameter.empty]:
         raise ValueError(f"{missing[0]}: expected a value, got none")
     return make_plan(process, **chosen)
+
+
+def check_resume(resume: bool, store: str | os.PathLike[str] | None) -> None:
+    """Refuse a resumption of nothing."""
+    check_flag("resume", resume)
+    if resume and store is None:
+        raise ValueError("store: expected a path together with resume=True, got None")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from gan_sde.simulation.chunks import run_all
 from gan_sde.simulation.dataset import fingerprint, to_dataset
 from gan_sde.simulation.expansion_range import ExpansionWarning, doubt
 from gan_sde.simulation.plan import Plan, Process
-from gan_sde.simulation.simulate import plan_of, progress_bar, releasing, runner
+from gan_sde.simulation.simulate import check_resume, plan_of, progress_bar, releasing, runner
 from gan_sde.simulation.store import Store
 from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.validation import check_flag
@@ -88,7 +88,7 @@ def sweep(
     {'sigma': 2, 'lr': 3, 'step': 11, 'param': 4}
     """
     points = _points(over)
-    check_flag("resume", resume)
+    check_resume(resume, store)
     if progress is not None:
         check_flag("progress", progress)
     if "record" not in options:
@@ -137,6 +137,10 @@ def _plan(process: Any, point: Mapping[str, Any], options: Mapping[str, Any]) ->
     swept = {name: value for name, value in point.items() if name in SWEPT}
     constants = {name: value for name, value in point.items() if name not in SWEPT}
     if isinstance(process, Training) and constants:
+        free = [s.name for s in process.game.free_symbols]
+        if unknown := [name for name in constants if name not in free]:
+            what = f"free constants of the game ({', '.join(free) or 'there are none'})"
+            raise ValueError(f"over: expected {', '.join(SWEPT)} or {what}, got {unknown[0]!r}")
         process = replace(process, game=process.game.subs(**constants))
     elif constants and not callable(process):
         raise ValueError(
