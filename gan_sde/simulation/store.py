@@ -15,7 +15,6 @@ import time
 import warnings
 import zipfile
 import zlib
-from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str], fingerprint: str, *, resume: bool) -> None:
         self.path, self.partial = _paths(path)
-        if not self.path.parent.is_dir():
+        if not self.path.parent.exists():
             raise ValueError(f"store: expected a path in an existing folder, got {str(self.path)!r}")
         if not resume and (self._is_there() or self.partial.exists()):
             found = self.path if self._is_there() else self.partial
@@ -84,12 +83,10 @@ class Store:
         try:
             self.partial.mkdir(exist_ok=True)
             self._lock = StoreLock(self.partial)
-        except OSError as error:
-            if error.errno in (ENOSPC, EDQUOT):
-                raise
+        except FileNotFoundError as error:  # some file systems say so of folders in which nothing can be made
             where = str(self.path.parent)
             raise ValueError(
-                f"store: expected a folder in which a run can be kept, got {where!r}: {error.strerror or error}"
+                f"store: expected a folder in which a run can be kept, got {where!r}: {error.strerror}"
             ) from error
         if _is_blank(self.partial):
             self._write_manifest({})

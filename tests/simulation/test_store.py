@@ -189,12 +189,11 @@ def test_a_run_that_ended_while_another_began_is_found_finished(tmp_path, monkey
     assert [p.name for p in tmp_path.iterdir()] == ["run.zarr"]
 
 
-@pytest.mark.parametrize("place", ["no/such/run.zarr", "file/run.zarr"])
+@pytest.mark.parametrize("place", ["no/such/run.zarr", "none/run.zarr"])
 def test_a_missing_folder_is_refused_and_not_made(place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").write_text("mine")
     refused(f"a path in an existing folder, got {place!r}", lambda: Store(place, RECIPE, resume=True))
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nothing can be made")
