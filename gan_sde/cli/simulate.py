@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_sde.cli.arguments import collect
+from gan_sde.cli.shadows import refuse_shadows
 from gan_sde.cli.sources import DEFAULT_ALGORITHM, load_game, load_training, set_constants
 from gan_sde.cli.statistics_options import OPTIONS, describe_statistics, statistics_of
 
@@ -41,6 +42,8 @@ _PASSED = ("every", "substeps", "integrator", "backend", "dtype", "record")
 
 def simulate(arguments: Namespace) -> int:
     """Run and print a summary; with ``--out`` also store the run."""
+    if "paths" in (arguments.record or ()):
+        refuse_shadows("analysis")  # which judges the paths, after a run that would then be in vain
     out = _checked_out(arguments)
     game = load_game(arguments)
     settings = _Settings.of(arguments, game)

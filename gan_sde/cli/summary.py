@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gan_sde.cli.layout import human_time, table, terminal_width, with_error
+from gan_sde.cli.shadows import refuse_shadows
 
 if TYPE_CHECKING:
     import xarray
@@ -170,6 +171,7 @@ def _pair(covariance: FinalCovariance, i: int, j: int) -> str:
 
 def _mixing(path: Any) -> str:
     """Effective sample sizes over the second half of the checkpoints; the trajectories are the chains."""
+    refuse_shadows("analysis")
     import analysis
 
     draws = path.sizes["step"] // 2

@@ -6,10 +6,12 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import gan_sde
 from gan_sde.cli import main
 
 GAME = """
@@ -205,6 +207,40 @@ def test_a_run_that_breaks_off_leaves_a_status_and_one_line(
     if overwrite:
         assert [p.name for p in tmp_path.iterdir()] == ["run.zarr"]
         assert main(["analyze", str(out)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "argv"),
+    [
+        ("analysis.py", "schedule linear-wgan"),
+        ("analysis.py", "reproduce --only drift"),
+        ("figures/__init__.py", "figures drift"),
+        ("analysis.py", "simulate quadratic --lr rates.csv"),
+        ("analysis.py", "simulate quadratic --record paths --steps 40 --trajectories 4"),
+    ],
+)
+def test_a_module_of_the_users_that_shadows_the_projects_is_named_and_not_run(module, argv, tmp_path):
+    (tmp_path / module).parent.mkdir(exist_ok=True)
+    (tmp_path / module).write_text("open('ran', 'w').close()\n")
+    root = str(Path(gan_sde.__file__).resolve().parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "gan_sde.cli", *argv.split()],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root},
+    )  # fmt: skip
+    name = module.partition("/")[0].removesuffix(".py")
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
+    assert f" {name}: expected the package of this project, " in done.stderr
+    assert str(tmp_path / module) in done.stderr and not (tmp_path / "ran").exists()
+
+
+def test_a_shadow_does_not_disturb_what_does_without_the_package(tmp_path):
+    (tmp_path / "analysis.py").write_text("open('ran', 'w').close()\n")
+    root = str(Path(gan_sde.__file__).resolve().parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "gan_sde.cli", "simulate", "quadratic", *SMALL],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root},
+    )  # fmt: skip
+    assert done.returncode == 0 and not (tmp_path / "ran").exists()
 
 
 def test_the_program_itself_has_the_status(tmp_path):
