@@ -2,7 +2,7 @@
 
 The drift ``b_0 + lr b_1`` is the head of a series in the learning rate, and so is the start ``x0 + lr shift`` where a
 fast memory was eliminated. Where the terms of order lr are as large as those before them, the head says nothing of the
-sum. For stochastic gradients the quotient is ``lr |DF| / 2``, for the heavy ball about ``1 / (1 - mu)`` squared times
+sum. For stochastic gradients the quotient is ``lr |DF| / 2``, for the heavy ball ``(1 + mu) / (1 - mu)^2`` times
 as much. Both quotients below stay as they are when the coordinates are moved.
 """
 
