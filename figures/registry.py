@@ -116,6 +116,8 @@ class Claim:
         Checks the claim: ``run(settings) -> Outcome``.
     long
         Whether it takes minutes, so that it runs only when it is named, or everything is run in full.
+    reads_data
+        Whether it uses ``settings.data``.
     """
 
     name: str
@@ -123,18 +125,19 @@ class Claim:
     source: str
     run: Callable[[Settings], Outcome]
     long: bool = False
+    reads_data: bool = False
 
 
 _CLAIMS: dict[str, Claim] = {}
 
 
 def claim(
-    name: str, *, title: str, source: str, long: bool = False
+    name: str, *, title: str, source: str, long: bool = False, reads_data: bool = False
 ) -> Callable[[Callable[[Settings], Outcome]], Callable]:
     """Register the decorated function as the check of a claim; the arguments are those of `Claim`."""
 
     def register(run: Callable[[Settings], Outcome]) -> Callable[[Settings], Outcome]:
-        _CLAIMS[name] = Claim(name, title, source, run, long)
+        _CLAIMS[name] = Claim(name, title, source, run, long, reads_data)
         return run
 
     return register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 from time import perf_counter
@@ -11,6 +11,7 @@ from typing import Any
 
 from figures import catalogue
 from figures.folder import Folder
+from figures.measurements import load_measurements
 from figures.page import page
 from figures.pool import run_claims
 from figures.progress import Announcer
@@ -40,7 +41,7 @@ def reproduce(
         ``full``. The detailed tables of claims
         that are asked for by name are printed too; the files have them always.
     data
-        A CSV or NPY file of measurements in place of the bundled ones.
+        A CSV or NPY file of measurements, ``(rows, N)`` with at least N + 2 rows, in place of the bundled ones.
     out
         Folder of the results; made if it is not there. Files appear in it only once all of them are complete.
     full
@@ -61,7 +62,8 @@ def reproduce(
     Raises
     ------
     ValueError
-        Before anything runs: for a name that is no claim, data that is no file, a folder that cannot be written.
+        Before anything runs: for a name that is no claim, data that cannot be used or that no chosen claim reads, a
+        folder that cannot be written.
     """
     claims, settings = _checked(only, data, full, seed, jobs)
     with Folder(out) as folder:
@@ -115,14 +117,26 @@ def _checked(
     if unknown or not names:
         what = ", ".join(map(repr, unknown)) or "none"
         raise ValueError(f"only: expected claims among {', '.join(known)}; got {what}")
-    if data is not None and not Path(data).is_file():
-        raise ValueError(f"data: expected a CSV or NPY file, got {str(data)!r}, which is no file")
+    if data is not None:
+        _check_data(data, names, known)
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
         raise ValueError(f"jobs: expected an integer >= 1, got {jobs!r}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
         raise ValueError(f"seed: expected an integer from 0 to 2^64 - 1, got {seed!r}")
     settings = Settings(full=bool(full), seed=seed, data=None if data is None else Path(data))
     return [claim for name, claim in known.items() if name in names], settings
+
+
+def _check_data(data: str | Path, names: Sequence[str], known: Mapping[str, Claim]) -> None:
+    if not Path(data).is_file():
+        raise ValueError(f"data: expected a readable file, CSV or NPY, got {str(data)!r}, which is no file")
+    try:
+        load_measurements(data)
+    except ValueError as error:
+        raise ValueError(f"data: {error}") from error
+    readers = [name for name, claim in known.items() if claim.reads_data]
+    if not set(readers) & set(names):
+        raise ValueError(f"data: expected a claim that reads it, {' or '.join(readers)}; got {', '.join(names)}")
 
 
 # -------------------------------------------------------------------- the run

@@ -16,6 +16,7 @@ _ORIGIN = {
     "Empirical": "gan_sde.symbolic.distributions",
     "Normal": "gan_sde.symbolic.distributions",
     "Uniform": "gan_sde.symbolic.distributions",
+    "ExpansionWarning": "gan_sde.simulation.expansion_range",
     "Game": "gan_sde.symbolic.game",
     "SDE": "gan_sde.symbolic.sde",
     "MomentDynamics": "gan_sde.symbolic.moments",

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_sde.cli.shadows import refuse_shadows
+
 MAX_COUNT = 10**15
 """Largest count of steps or trajectories that is taken for one."""
 
@@ -57,9 +59,10 @@ def seed(text: str) -> int:
 def rate(text: str) -> Any:
     """Read a learning rate: a positive number, ``PLAYER=NUMBER``, or a file that ``gan-sde schedule --out`` wrote."""
     if Path(text).suffix.lower() in (".csv", ".json"):
-        from analysis.schedules import read_schedule
-
         try:
+            refuse_shadows("analysis")
+            from analysis.schedules import read_schedule
+
             return read_schedule(text)
         except OSError as error:
             raise ArgumentTypeError(f"expected a schedule, got {text!r}: {error.strerror}") from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from gan_sde.cli.shadows import refuse_shadows
+
 
 def games(namespace: Namespace) -> int:
     """List the games."""
@@ -35,6 +37,7 @@ def simulate(namespace: Namespace) -> int:
 
 def schedule(namespace: Namespace) -> int:
     """Derive and try a learning-rate schedule."""
+    refuse_shadows("analysis")
     from gan_sde.cli import schedule as command
 
     return command.schedule(namespace)
@@ -49,6 +52,7 @@ def analyze(namespace: Namespace) -> int:
 
 def figures(namespace: Namespace) -> int:
     """Draw figures."""
+    refuse_shadows("analysis", "figures")
     from gan_sde.cli import reproduce as command
 
     return command.figures(namespace)
@@ -56,6 +60,7 @@ def figures(namespace: Namespace) -> int:
 
 def reproduce(namespace: Namespace) -> int:
     """Check the claims."""
+    refuse_shadows("analysis", "figures")
     from gan_sde.cli import reproduce as command
 
     return command.reproduce(namespace)

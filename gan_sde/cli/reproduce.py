@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,19 +12,20 @@ from pathlib import Path
 def reproduce(arguments: Namespace) -> int:
     """Check the claims and write the report."""
     _check_folder(arguments.out)
-    if arguments.data is not None:
-        _check_data(arguments.data)
     from figures import catalogue, report
 
     _check_names("--only", arguments.only or (), [*catalogue.claims(), *catalogue.GROUPS])
-    return report.reproduce(
-        only=arguments.only,
-        data=arguments.data,
-        out=Path(arguments.out),
-        full=arguments.full,
-        seed=arguments.seed,
-        jobs=arguments.jobs or os.cpu_count() or 1,
-    )
+    try:
+        return report.reproduce(
+            only=arguments.only,
+            data=arguments.data,
+            out=Path(arguments.out),
+            full=arguments.full,
+            seed=arguments.seed,
+            jobs=arguments.jobs or os.cpu_count() or 1,
+        )
+    except ValueError as error:  # what the library names data, the command line names --data
+        raise ValueError(re.sub(r"^(?=data: )", "--", str(error))) from error
 
 
 def figures(arguments: Namespace) -> int:
@@ -44,15 +46,6 @@ def figures(arguments: Namespace) -> int:
 def _check_folder(out: str) -> None:
     if Path(out).exists() and not Path(out).is_dir():
         raise ValueError(f"--out: expected a folder, got the file {out!r}")
-
-
-def _check_data(path: str) -> None:
-    from gan_sde.symbolic.number_table import read_matrix
-
-    try:
-        read_matrix(path)
-    except ValueError as error:
-        raise ValueError(f"--data: {error}") from error
 
 
 def _check_names(argument: str, names: list[str] | tuple[str, ...], known: list[str]) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_sde.cli.arguments import collect
+from gan_sde.cli.shadows import refuse_shadows
 from gan_sde.cli.sources import DEFAULT_ALGORITHM, load_game, load_training, set_constants
 from gan_sde.cli.statistics_options import OPTIONS, describe_statistics, statistics_of
 
@@ -40,6 +42,8 @@ _PASSED = ("every", "substeps", "integrator", "backend", "dtype", "record")
 
 def simulate(arguments: Namespace) -> int:
     """Run and print a summary; with ``--out`` also store the run."""
+    if "paths" in (arguments.record or ()):
+        refuse_shadows("analysis")  # which judges the paths, after a run that would then be in vain
     out = _checked_out(arguments)
     game = load_game(arguments)
     settings = _Settings.of(arguments, game)
@@ -47,16 +51,18 @@ def simulate(arguments: Namespace) -> int:
     with _option_names(), _destination(out, arguments) as store:
         process = training.sde(order=settings.order) if settings.process == "sde" else training
         from gan_sde.simulation import simulate as run_ensemble
+        from gan_sde.simulation.expansion_range import ExpansionWarning
 
-        _check(process, settings.options)
         # A store may still refuse to be resumed: then the refusal is the only line.
-        notes = settings.notes
+        notes = settings.notes + _checked(process, settings.options)
         if not arguments.resume:
             notes = _say(notes)
         try:
-            run = run_ensemble(
-                process, **settings.options, store=store, resume=arguments.resume, scheduler=arguments.scheduler
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExpansionWarning)  # it is among the notes
+                run = run_ensemble(
+                    process, **settings.options, store=store, resume=arguments.resume, scheduler=arguments.scheduler
+                )
         except KeyboardInterrupt:
             kept = store is not None and store == out
             raise KeyboardInterrupt(f"interrupted; --resume continues {out}" if kept else "interrupted") from None
@@ -71,11 +77,13 @@ def simulate(arguments: Namespace) -> int:
     return 0
 
 
-def _check(process: Training | SDE, options: dict[str, Any]) -> None:
-    """Refuse what the library would refuse, before anything is said or written."""
+def _checked(process: Training | SDE, options: dict[str, Any]) -> list[str]:
+    """Refuse what the library would refuse, before anything is said or written; return what it would warn of."""
+    from gan_sde.simulation.expansion_range import doubt
     from gan_sde.simulation.simulate import plan_of
 
-    plan_of(process, **options)
+    reason = doubt(plan_of(process, **options))
+    return [f"warning: --{reason}"] if reason else []
 
 
 def _say(notes: list[str]) -> list[str]:
@@ -207,6 +215,9 @@ def _destination(out: Path | None, arguments: Namespace) -> Iterator[Path | None
     if out is None or not arguments.overwrite:
         yield out
         return
+    from gan_sde.simulation.store_lock import refuse_running
+
+    refuse_running(_partial(out))
     fresh = out.with_name(f".{out.name}.new-{os.getpid()}")
     try:
         yield fresh

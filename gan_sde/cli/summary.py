@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gan_sde.cli.layout import human_time, table, with_error
+from gan_sde.cli.layout import human_time, table, terminal_width, with_error
+from gan_sde.cli.shadows import refuse_shadows
 
 if TYPE_CHECKING:
     import xarray
@@ -18,7 +20,8 @@ _MAX_CHAINS = 512
 """Trajectories that effective sample sizes are computed from."""
 _MAX_COVARIANCE_DIM = 8
 _MAX_RHAT = 1.01  # Vehtari et al. (2021)
-_MAX_TEXT = 100
+_LEAST_TEXT = 20
+"""Columns that a value gets on however narrow a terminal."""
 _UNINTERESTING = ("recipe", "versions", "machine")
 _UNINTERESTING_VALUES = {"integrator": "none", "coupled": 0, "antithetic": 0, "noise": 1}
 
@@ -93,6 +96,8 @@ def _heading(run: xarray.Dataset) -> str:
     lines = []
     for name, value in run.attrs.items():
         plain = isinstance(value, bool | int | float | str) and "\n" not in str(value)
+        if name == "lr" and "lr_by_player" in run.attrs:
+            continue  # the largest of them
         if not plain or name in _UNINTERESTING or _UNINTERESTING_VALUES.get(str(name)) == value:
             continue
         text = (
@@ -102,9 +107,16 @@ def _heading(run: xarray.Dataset) -> str:
             if isinstance(value, float)
             else f"{value}"
         )
-        lines.append((str(name).removesuffix("_seconds").replace("_", " "), text[:_MAX_TEXT]))
+        lines.append((str(name).removesuffix("_seconds").replace("_", " "), text))
     width = max((len(name) for name, _ in lines), default=0)
-    return "\n".join(f"{name.ljust(width)}  {text}" for name, text in lines)
+    return "\n".join(_entry(name.ljust(width) + "  ", text) for name, text in lines)
+
+
+def _entry(name: str, text: str) -> str:
+    """Name and value, the value in as many lines as it needs."""
+    room = max(_LEAST_TEXT, terminal_width() - len(name))
+    lines = wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return name + ("\n" + " " * len(name)).join(lines)
 
 
 def _divergence(run: xarray.Dataset) -> str:
@@ -125,7 +137,7 @@ def _final_state(run: xarray.Dataset) -> list[str]:
         last = run.isel(step=-1)
         title = f"state at step {int(last['step'])}" + (f", time {float(last['time']):g}" if "time" in run else "")
         start = np.asarray(run["mean"].isel(step=0).values)
-        header += ["start", "mean", "± se"]
+        header += ["SDE start" if "start" in run.attrs else "start", "mean", "± se"]
         for i, row in enumerate(rows):
             row += [f"{start[i]:.6g}", *with_error(float(last["mean"][i]), float(last["mean_se"][i]))]
     if "final" in run:
@@ -159,6 +171,7 @@ def _pair(covariance: FinalCovariance, i: int, j: int) -> str:
 
 def _mixing(path: Any) -> str:
     """Effective sample sizes over the second half of the checkpoints; the trajectories are the chains."""
+    refuse_shadows("analysis")
     import analysis
 
     draws = path.sizes["step"] // 2

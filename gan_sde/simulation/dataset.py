@@ -15,6 +15,7 @@ import xarray as xr
 from sympy import symbols
 
 from gan_sde.simulation.ensemble import make_recipe
+from gan_sde.simulation.expansion_range import is_shifted
 from gan_sde.simulation.observed import observed_variables
 from gan_sde.simulation.plan import Plan
 from gan_sde.simulation.results import Result
@@ -27,6 +28,8 @@ from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.update import derive_map
 
 VERSIONS = ("numpy", "numba", "sympy", "scipy", "torch")
+SHIFTED_START = "that of the SDE: x0 shifted by the eliminated memory"
+"""What is said of the start of an SDE from which a fast memory was eliminated."""
 
 
 def to_dataset(plan: Plan, result: Result, wall_time: float) -> xr.Dataset:
@@ -67,11 +70,14 @@ def provenance(plan: Plan) -> dict[str, Any]:
     kind = f"sde of order {plan.process.order}" if plan.is_sde else "training"
     rates = plan.rates
     constant = bool((rates == rates[0]).all())
+    shifted = isinstance(plan.process, SDE) and is_shifted(plan.process)
     return {
         "game": plan.game.name,
         "algorithm": describe_algorithm(plan),
         "process": kind,
+        **({"start": SHIFTED_START} if shifted else {}),
         "lr": float(rates[0]) if constant else f"schedule from {rates[0]:g} to {rates[-1]:g}",
+        **({"lr_by_player": by_player} if (by_player := describe_rates(plan)) else {}),
         "batch_size": float(plan.batch_size),
         "steps": len(rates),
         "trajectories": plan.trajectories,
@@ -108,6 +114,23 @@ def describe_algorithm(plan: Plan) -> str:
         return "none"
     rates = f", rates={dict(training.rates)}" if training.rates else ""
     return f"{training.algorithm}{rates}"
+
+
+def describe_rates(plan: Plan) -> str:
+    """Learning rate of every player as text; empty where it is the common one."""
+    training = plan.process.training if isinstance(plan.process, SDE) else plan.process
+    if training is None:
+        return ""
+    own = {player: float(training.rates.get(player, 1.0)) for player in training.game.players}
+    if plan.multiples is None and set(own.values()) == {1.0}:
+        return ""
+    multiples = np.ones((len(own), 1)) if plan.multiples is None else plan.multiples
+    texts = []
+    for (player, factor), multiple in zip(own.items(), multiples, strict=True):
+        rate = plan.rates * multiple * factor
+        last = "" if (rate == rate[0]).all() else f" to {rate[-1]:g}"
+        texts.append(f"{player}={rate[0]:g}{last}")
+    return ", ".join(texts)
 
 
 def fingerprint(plan: Plan) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import Parameter, signature
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from gan_sde.simulation.chunks import Runner, run_all, run_here
 from gan_sde.simulation.dataset import fingerprint, to_dataset
+from gan_sde.simulation.expansion_range import ExpansionWarning, doubt
 from gan_sde.simulation.plan import Plan, Process, make_plan
 from gan_sde.simulation.store import Store
 from gan_sde.symbolic.validation import check_flag
@@ -110,7 +112,8 @@ def simulate(
         enter through even functions only have mirrors that equal their paths.) Neither array-form games nor a
         schedule a player.
     store, resume
-        Folder for the results, written chunk by chunk; ``resume`` goes on after an interruption.
+        Path for the results in an existing folder, written chunk by chunk, by one process at a time; ``resume`` goes on
+        after an interruption. `xarray.open_zarr` reads the finished store.
     scheduler
         Address of a running ``dask scheduler``, ``tcp://host:port``: its workers then run the chunks, with the same
         result to the bit (extra ``cluster``). Default: the threads of this process.
@@ -149,6 +152,12 @@ def simulate(
     ValueError
         On any argument that is not as described, in one line that names it.
 
+    Warns
+    -----
+    gan_sde.ExpansionWarning
+        Where the learning rate is visibly too large for the expansion that an SDE comes from: at the start its terms of
+        order lr are more than half as large as those before them. The SDE may then be far from its training.
+
     Examples
     --------
     >>> import gan_sde as gs
@@ -157,6 +166,14 @@ def simulate(
     >>> run = gs.simulate(training, lr=0.1, steps=20, trajectories=100, batch_size=8)
     >>> run["final"].shape
     (100, 2)
+
+    A finished store opens with xarray:
+
+    >>> import tempfile, xarray
+    >>> path = f"{tempfile.mkdtemp()}/run.zarr"
+    >>> _ = gs.simulate(training, lr=0.1, steps=20, trajectories=100, store=path)
+    >>> xarray.open_zarr(path, chunks=None)["final"].shape
+    (100, 2)
     """
     plan = make_plan(
         process, x0=x0, lr=lr, steps=steps, trajectories=trajectories, batch_size=batch_size, seed=seed,
@@ -164,19 +181,23 @@ def simulate(
         backend=backend, dtype=dtype, observe=observe, histogram=histogram, quantiles=quantiles,
         functionals=functionals, antithetic=antithetic,
     )  # fmt: skip
-    check_flag("resume", resume)
+    check_resume(resume, store)
     if progress is not None:
         check_flag("progress", progress)
+    if reason := doubt(plan):
+        warnings.warn(reason, ExpansionWarning, stacklevel=2)
     began = perf_counter()
     with runner(scheduler) as run:
         kept = None if store is None else Store(store, fingerprint(plan), resume=resume)
         if kept is not None and kept.finished:
             return kept.dataset()
-        with progress_bar(progress, plan.description, plan.trajectories) as advance:
-            result = next(run_all([(plan, kept)], run, advance))
-    data = to_dataset(plan, result, perf_counter() - began)
-    if kept is not None:
-        kept.finish(data)
+        with releasing([kept]):
+            with progress_bar(progress, plan.description, plan.trajectories) as advance:
+                result = next(run_all([(plan, kept)], run, advance))
+            earlier = 0.0 if kept is None else kept.earlier
+            data = to_dataset(plan, result, earlier + perf_counter() - began)
+            if kept is not None:
+                kept.finish(data)
     return data
 
 
@@ -194,6 +215,13 @@ def plan_of(process: Process, **options: Any) -> Plan:
     return make_plan(process, **chosen)
 
 
+def check_resume(resume: bool, store: str | os.PathLike[str] | None) -> None:
+    """Refuse a resumption of nothing."""
+    check_flag("resume", resume)
+    if resume and store is None:
+        raise ValueError("store: expected a path together with resume=True, got None")
+
+
 @contextmanager
 def runner(scheduler: str | None) -> Iterator[Runner]:
     """Where chunks run: in this process, or on the cluster of a scheduler."""
@@ -204,6 +232,17 @@ def runner(scheduler: str | None) -> Iterator[Runner]:
 
     with cluster(scheduler) as run:
         yield run
+
+
+@contextmanager
+def releasing(stores: Sequence[Store | None]) -> Iterator[None]:
+    """Let other processes go on with stores that an error or an interruption leaves unfinished."""
+    try:
+        yield
+    finally:
+        for store in stores:
+            if store is not None:
+                store.release()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -16,8 +17,9 @@ import xarray as xr
 
 from gan_sde.simulation.chunks import run_all
 from gan_sde.simulation.dataset import fingerprint, to_dataset
+from gan_sde.simulation.expansion_range import ExpansionWarning, doubt
 from gan_sde.simulation.plan import Plan, Process
-from gan_sde.simulation.simulate import plan_of, progress_bar, runner
+from gan_sde.simulation.simulate import check_resume, plan_of, progress_bar, releasing, runner
 from gan_sde.simulation.store import Store
 from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.validation import check_flag
@@ -72,6 +74,11 @@ def sweep(
     ValueError
         On any argument that is not as described, before anything runs.
 
+    Warns
+    -----
+    gan_sde.ExpansionWarning
+        As `simulate` does, once, for the first point at which the learning rate is visibly too large for the SDE.
+
     Examples
     --------
     >>> import gan_sde as gs
@@ -81,7 +88,7 @@ def sweep(
     {'sigma': 2, 'lr': 3, 'step': 11, 'param': 4}
     """
     points = _points(over)
-    check_flag("resume", resume)
+    check_resume(resume, store)
     if progress is not None:
         check_flag("progress", progress)
     if "record" not in options:
@@ -94,18 +101,23 @@ def sweep(
         raise ValueError(
             f"process: expected the same parameters at every point, got {plans[0].recorded} and {other.recorded}"
         )
+    if reason := next(filter(None, map(doubt, plans)), None):
+        warnings.warn(reason, ExpansionWarning, stacklevel=2)
     with runner(scheduler) as run:
         stores = _stores(store, plans, resume)
-        data: list[xr.Dataset | None] = [s.dataset() if s is not None and s.finished else None for s in stores]
-        left = [number for number, found in enumerate(data) if found is None]
-        total = sum(plans[number].trajectories for number in left)
-        with progress_bar(progress, f"{plans[0].game.name} sweep", total) as advance:
-            results = run_all([(plans[number], stores[number]) for number in left], run, advance)
-            for number, result in zip(left, results, strict=True):
-                data[number] = found = to_dataset(plans[number], result, perf_counter() - began)
-                if (own := stores[number]) is not None:
-                    own.finish(found)
-                began = perf_counter()
+        with releasing(stores):
+            data: list[xr.Dataset | None] = [s.dataset() if s is not None and s.finished else None for s in stores]
+            left = [number for number, found in enumerate(data) if found is None]
+            total = sum(plans[number].trajectories for number in left)
+            with progress_bar(progress, f"{plans[0].game.name} sweep", total) as advance:
+                results = run_all([(plans[number], stores[number]) for number in left], run, advance)
+                for number, result in zip(left, results, strict=True):
+                    own = stores[number]
+                    earlier = 0.0 if own is None else own.earlier
+                    data[number] = found = to_dataset(plans[number], result, earlier + perf_counter() - began)
+                    if own is not None:
+                        own.finish(found)
+                    began = perf_counter()
     return _joined(over, data)
 
 
@@ -125,6 +137,10 @@ def _plan(process: Any, point: Mapping[str, Any], options: Mapping[str, Any]) ->
     swept = {name: value for name, value in point.items() if name in SWEPT}
     constants = {name: value for name, value in point.items() if name not in SWEPT}
     if isinstance(process, Training) and constants:
+        free = [s.name for s in process.game.free_symbols]
+        if unknown := [name for name in constants if name not in free]:
+            what = f"free constants of the game ({', '.join(free) or 'there are none'})"
+            raise ValueError(f"over: expected {', '.join(SWEPT)} or {what}, got {unknown[0]!r}")
         process = replace(process, game=process.game.subs(**constants))
     elif constants and not callable(process):
         raise ValueError(

@@ -53,6 +53,9 @@ class Empirical(AbstractDistribution):
             raise ValueError(
                 f"Empirical values: expected finite numbers, got {values[row, column]} in row {row}, column {column}"
             )
+        with np.errstate(all="ignore"):
+            moments = np.stack([values.mean(axis=0), values.var(axis=0)])
+        _refuse_overflow(moments, values, "mean and variance")
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
 
@@ -74,9 +77,16 @@ class Empirical(AbstractDistribution):
             {(0,) * len(symbols): e} if p is None else dict(p.terms()) for p, e in zip(polys, expressions, strict=True)
         ]
         monomials = sorted({m for row in rows for m in row if any(m)}, key=lambda m: (sum(m), m[::-1]))
-        features = np.stack([np.prod(self.values**m, axis=1) for m in monomials], axis=1) if monomials else None
+        with np.errstate(over="ignore"):
+            features = np.stack([np.prod(self.values**m, axis=1) for m in monomials], axis=1) if monomials else None
         if features is None:
             return Expansion((), tuple((row[(0,) * len(symbols)],) for row in rows))
+        with np.errstate(all="ignore"):
+            _refuse_overflow(
+                np.stack([features.mean(axis=0), features.var(axis=0)]),
+                self.values,
+                "mean and variance of every product in the losses",
+            )
         means = features.mean(axis=0)
         basis = _orthonormal(features - means)
         factor = (features - means).T @ basis / len(features)
@@ -127,6 +137,14 @@ class Empirical(AbstractDistribution):
             return Integer((len(set(indices)) == 1 and len(indices) == 2) or not indices)
         assert expansion.table is not None
         return Float(float(np.prod(expansion.table[:, list(indices)], axis=1).mean()))
+
+
+def _refuse_overflow(moments: np.ndarray, values: np.ndarray, what: str) -> None:
+    if not np.isfinite(moments).all():
+        raise ValueError(
+            f"Empirical values: expected a finite {what}, got overflow from values up to {np.abs(values).max():g}; "
+            "use larger units"
+        )
 
 
 def _haar(rows: int) -> np.ndarray:

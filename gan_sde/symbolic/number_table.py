@@ -32,7 +32,9 @@ def read_matrix(path: str | Path) -> np.ndarray:
     Parameters
     ----------
     path
-        A ``.npy`` file of one or two axes, or else comma-separated text, its first line optionally a header.
+        A ``.npy`` file of one or two axes, or else comma-separated text, its first line optionally a header of names,
+        none of which begins like a number. Empty lines are skipped, but not inside a single column, where a line is
+        a value.
 
     Returns
     -------
@@ -86,19 +88,24 @@ def _read_csv(path: Path) -> NumberTable:
     header: tuple[str, ...] | None = None
     rows: list[list[float]] = []
     columns = 0
+    gap = 0  # an empty line since the last row
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True, skipinitialspace=True)
             for cells in reader:
-                if not any(cell.strip() for cell in cells):
+                if len(cells) < 2 and not any(cell.strip() for cell in cells):
+                    gap = gap or reader.line_num
                     continue
+                if gap and rows and columns == 1:
+                    raise ValueError(f"{path}: expected a finite number, got '' in row {gap}, column 1")
+                gap = 0
                 columns = columns or len(cells)
                 if len(cells) != columns:
                     raise ValueError(
                         f"{path}: expected {columns} columns in every row, got {len(cells)} in row {reader.line_num}"
                     )
                 numbers = [_number(cell) for cell in cells]
-                if not rows and header is None and all(number is None for number in numbers):
+                if not rows and header is None and all(map(_is_name, cells)):
                     header = tuple(cell.strip() for cell in cells)
                     continue
                 rows.append(_complete(numbers, cells, f"{path}", reader.line_num))
@@ -113,6 +120,12 @@ def _number(cell: str) -> float | None:
         return None if "_" in cell else float(cell)
     except ValueError:
         return None
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell may stand in a header: what begins like a number is a number, perhaps mistyped."""
+    text = cell.strip()
+    return _number(cell) is None and not text[:1].isdigit() and not text.startswith(("+", "-", ".", "\N{MINUS SIGN}"))
 
 
 def _complete(numbers: list[float | None], cells: list[str], path: str, line: int) -> list[float]:

@@ -6,10 +6,12 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import gan_sde
 from gan_sde.cli import main
 
 GAME = """
@@ -116,6 +118,11 @@ def refused(argv, capsys):
         ("analyze other.zarr", ["RUN.zarr", "expected a"]),
         ("reproduce --data absent.csv", ["--data", "absent.csv", "readable file"]),
         ("reproduce --data game.toml", ["--data", "game.toml"]),
+        ("reproduce --only real-data --data one.csv", ["--data", "one.csv", "at least 3 rows for 1 columns, got 1"]),
+        (
+            "reproduce --only mean-stage-rate --data i.csv",
+            ["--data", "reads it, rate-schedules or real-data", "mean-s"],
+        ),
         ("reproduce --out game.toml", ["--out", "folder", "game.toml"]),
         ("reproduce --seed -1", ["--seed", "integer from 0", "'-1'"]),
         ("figures --seed 1.5", ["--seed", "integer from 0", "'1.5'"]),
@@ -125,6 +132,8 @@ def test_refusals(argv, words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "game.toml").write_text(GAME)
     (tmp_path / "broken.toml").write_text(GAME.replace("w**2/2", "z"))
+    (tmp_path / "one.csv").write_text("1.5\n")
+    (tmp_path / "i.csv").write_text("1\n2\n4\n")
     (tmp_path / "other.zarr").mkdir()
     (tmp_path / "other.zarr" / "zarr.json").write_text("{}")
     before = sorted(tmp_path.rglob("*"))
@@ -199,6 +208,40 @@ def test_a_run_that_breaks_off_leaves_a_status_and_one_line(
     if overwrite:
         assert [p.name for p in tmp_path.iterdir()] == ["run.zarr"]
         assert main(["analyze", str(out)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "argv"),
+    [
+        ("analysis.py", "schedule linear-wgan"),
+        ("analysis.py", "reproduce --only drift"),
+        ("figures/__init__.py", "figures drift"),
+        ("analysis.py", "simulate quadratic --lr rates.csv"),
+        ("analysis.py", "simulate quadratic --record paths --steps 40 --trajectories 4"),
+    ],
+)
+def test_a_module_of_the_users_that_shadows_the_projects_is_named_and_not_run(module, argv, tmp_path):
+    (tmp_path / module).parent.mkdir(exist_ok=True)
+    (tmp_path / module).write_text("open('ran', 'w').close()\n")
+    root = str(Path(gan_sde.__file__).resolve().parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "gan_sde.cli", *argv.split()],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root},
+    )  # fmt: skip
+    name = module.partition("/")[0].removesuffix(".py")
+    assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
+    assert f" {name}: expected the package of this project, " in done.stderr
+    assert str(tmp_path / module) in done.stderr and not (tmp_path / "ran").exists()
+
+
+def test_a_shadow_does_not_disturb_what_does_without_the_package(tmp_path):
+    (tmp_path / "analysis.py").write_text("open('ran', 'w').close()\n")
+    root = str(Path(gan_sde.__file__).resolve().parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "gan_sde.cli", "simulate", "quadratic", *SMALL],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root},
+    )  # fmt: skip
+    assert done.returncode == 0 and not (tmp_path / "ran").exists()
 
 
 def test_the_program_itself_has_the_status(tmp_path):

@@ -162,6 +162,28 @@ def test_simulate_an_sde_with_every_option(capsys):
     assert "sde of order 2" in text and "euler" in text and "second moment" in text
 
 
+@pytest.mark.parametrize("columns", ["60", "100", "15"])
+def test_rates_of_players_are_printed_whole(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
+    argv = "simulate quadratic --steps 4 --trajectories 4 --lr discriminator=0.1 generator=0.03".split()
+    text, _ = run(argv, capsys)
+    heading = text.partition("\n\n")[0]
+    assert "lr by player  discriminator=0.1, generator=0.03" in " ".join(heading.split()).replace("player ", "player  ")
+    assert "rates={'discriminator': 1.0, 'generator': 0.3}" in " ".join(heading.split())
+    assert not any(line.startswith("lr  ") for line in heading.splitlines())
+    assert columns == "15" or max(map(len, heading.splitlines())) <= int(columns)
+    plain, _ = run([*argv[:-3], "--lr", "0.1"], capsys)
+    assert "by player" not in plain and re.search(r"^lr +0\.1$", plain, re.M)
+
+
+def test_schedules_of_players_are_said_from_end_to_end():
+    training = gs.Training(gs.games.get("quadratic").with_defaults(), gs.algorithms.get("sgda"))
+    lr = {"discriminator": np.array([0.1, 0.1, 0.1]), "generator": np.array([0.1, 0.2, 0.05])}
+    run_ = gs.simulate(training, lr=lr, steps=3, trajectories=2)
+    assert run_.attrs["lr_by_player"] == "discriminator=0.1, generator=0.1 to 0.05"
+    assert "lr_by_player" not in gs.simulate(training, lr=0.1, steps=3, trajectories=2).attrs
+
+
 def test_resume_starts_anew_where_there_is_nothing_and_overwrite_replaces(capsys, tmp_path):
     out = tmp_path / "run.zarr"
     argv = ["simulate", "quadratic", "--steps", "4", "--trajectories", "8", "--out", str(out)]

@@ -1,5 +1,6 @@
 """The report: what it writes, what it refuses, and that no half of it ever appears."""
 
+import inspect
 import io
 import json
 import os
@@ -116,6 +117,24 @@ def test_bad_arguments_are_refused(claims, tmp_path, arguments, name):
     with pytest.raises(ValueError, match=f"^{name}: expected [^\n]+$"):
         report.reproduce(out=tmp_path, **arguments)
     assert not claims.seen
+
+
+def test_data_that_no_chosen_claim_reads_are_refused(claims, monkeypatch, tmp_path):
+    listed = claims.listed()
+    listed["bad"] = replace(listed["bad"], reads_data=True)
+    monkeypatch.setattr(catalogue, "claims", lambda: listed)
+    data = tmp_path / "i.npy"
+    np.save(data, np.arange(9.0))
+    with pytest.raises(ValueError, match=r"^data: expected a claim that reads it, bad; got good$"):
+        report.reproduce(only=["good"], data=data, out=tmp_path / "new")
+    assert not claims.seen and not (tmp_path / "new").exists()
+    assert report.reproduce(only=["good", "bad"], data=data, out=tmp_path / "new") == 1
+    assert [settings.data for settings in claims.seen] == [data, data]
+
+
+def test_the_claims_that_say_so_read_data():
+    for claim in catalogue.claims().values():
+        assert claim.reads_data == ("settings.data" in inspect.getsource(claim.run)), claim.name
 
 
 @pytest.mark.parametrize("place", ["file", "file/below"])

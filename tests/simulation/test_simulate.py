@@ -87,6 +87,8 @@ def test_training_and_sde_use_independent_streams_unless_coupled(training):
         assert low < np.corrcoef(a, b)[0, 1] <= high
 
 
+# two kernels are compared here, at rates at which the heavy ball is far from its SDE
+@pytest.mark.filterwarnings("ignore::gan_sde.ExpansionWarning")
 @pytest.mark.parametrize("name", gs.algorithms.names())
 @pytest.mark.parametrize("kind", ["training", "sde"])
 def test_kernel_equals_plain_reference(name, kind):

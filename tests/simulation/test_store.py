@@ -1,14 +1,20 @@
 """What a store takes for its own, and what it leaves alone."""
 
 import json
+import os
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
+import gan_sde as gs
 from gan_sde.simulation.parts import Part
 from gan_sde.simulation.store import Store, remove_store
+from gan_sde.simulation.store_lock import refuse_running
 
 RECIPE, OTHER = "a" * 64, "b" * 64
 
@@ -138,6 +144,101 @@ def test_own_stores_are_resumed_and_removed(tmp_path):
     remove_store(path)
     remove_store(path)  # nothing there is no error
     assert not any(tmp_path.iterdir())
+
+
+HOLDER = """
+import sys
+from gan_sde.simulation.store import Store
+store = Store(sys.argv[1], "a" * 64, resume=True)
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_one_process_at_a_time_writes_and_a_killed_one_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "run.zarr"
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        in_use = f"a store that no other run is writing, got one in use by process {holder.pid}, at {path}"
+        refused(in_use, lambda: Store(path, RECIPE, resume=True))
+        refused(in_use, lambda: refuse_running(tmp_path / "run.zarr.partial"))
+        holder.kill()
+    assert (tmp_path / "run.zarr.partial" / "lock").exists()
+    refuse_running(tmp_path / "run.zarr.partial")
+    store = Store(path, RECIPE, resume=True)
+    done = subprocess.run(command, input="", capture_output=True, text=True, check=False)
+    assert f"in use by process {os.getpid()}" in done.stderr  # negative control: the lock was taken anew
+    store.release()
+    done = subprocess.run(command, input="", capture_output=True, text=True, check=False)
+    assert done.stdout == "held\n"
+    Store(path, RECIPE, resume=True).finish(data())
+    assert [p.name for p in tmp_path.iterdir()] == ["run.zarr"]
+
+
+def test_a_run_that_ended_while_another_began_is_found_finished(tmp_path, monkeypatch):
+    path = tmp_path / "run.zarr"
+    begin = Store._begin
+
+    def late(store):
+        begin(store)
+        data().to_zarr(path, consolidated=False)
+
+    monkeypatch.setattr(Store, "_begin", late)
+    assert Store(path, RECIPE, resume=True).finished
+    assert [p.name for p in tmp_path.iterdir()] == ["run.zarr"]
+
+
+@pytest.mark.parametrize("place", ["no/such/run.zarr", "none/run.zarr"])
+def test_a_missing_folder_is_refused_and_not_made(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused(f"a path in an existing folder, got {place!r}", lambda: Store(place, RECIPE, resume=True))
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nothing can be made")
+def test_a_folder_in_which_nothing_can_be_made_is_refused():
+    refused("a folder in which a run can be kept, got '/proc'", lambda: Store("/proc/run.zarr", RECIPE, resume=False))
+
+
+def test_the_time_of_earlier_sessions_is_kept(tmp_path, monkeypatch):
+    now = iter((10.0, 13.0, 18.0, 100.0, 104.0))
+    monkeypatch.setattr("gan_sde.simulation.store.time.perf_counter", lambda: next(now))
+    path, part = tmp_path / "run.zarr", Part({"diverged": np.full(3, -1)}, ())
+    first = Store(path, RECIPE, resume=False)
+    assert first.earlier == 0 and not first.holds(0)  # at 10
+    first.save(0, part)
+    first.save(1, part)  # at 18
+    second = Store(path, RECIPE, resume=True)
+    assert second.earlier == 8 and second.holds(0)  # at 100
+    second.save(2, part)
+    assert Store(path, RECIPE, resume=True).earlier == 12
+
+
+@pytest.mark.parametrize(
+    "elapsed", ["", ', "elapsed_seconds": null', ', "elapsed_seconds": -3', ', "elapsed_seconds": NaN']
+)
+def test_a_manifest_without_a_time_is_resumed(elapsed, tmp_path):
+    begun(tmp_path / "run.zarr", f'{{"recipe": "{RECIPE}"{elapsed}}}'.encode())
+    assert Store(tmp_path / "run.zarr", RECIPE, resume=True).earlier == 0
+
+
+def test_the_wall_time_of_a_resumed_run_counts_all_sessions(tmp_path):
+    training = gs.Training(gs.games.get("quadratic").with_defaults(), gs.algorithms.get("sgda"))
+    options = {"lr": 0.1, "steps": 3, "trajectories": 4}
+    partial = tmp_path / "run.zarr.partial"
+    partial.mkdir()
+    recipe = gs.simulate(training, **options).attrs["recipe"]
+    (partial / "manifest.json").write_text(json.dumps({"recipe": recipe, "elapsed_seconds": 1e6}))
+    run = gs.simulate(training, **options, store=tmp_path / "run.zarr", resume=True)
+    assert 1e6 < run.attrs["wall_time_seconds"] < 1e6 + 1e4
+
+
+def test_a_finished_store_opens_without_a_remark(tmp_path):
+    finished(tmp_path / "run.zarr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert xr.open_zarr(tmp_path / "run.zarr", chunks=None).load().identical(data())
 
 
 def test_a_chunk_with_other_arrays_is_missing(tmp_path):

@@ -74,6 +74,7 @@ def test_a_sweep_goes_on_where_it_was(tmp_path, monkeypatch):
         ({"lr": [0.1, -0.1], "sigma": [1.0]}, {}, "lr: expected"),
         ({"lr": [0.1]}, {}, "sigma"),
         ({"tau": [0.1]}, {"lr": 0.1}, "tau"),
+        ({"lrr": [0.1]}, {}, r"over: expected lr, batch_size, seed or free constants of the game \(sigma\), got 'lrr'"),
         ({"sigma": [1.0]}, {}, "lr: expected a value, got none"),
         ({"sigma": [1.0]}, {"lr": 0.1, "steppes": 3}, "steppes: expected an option of simulate"),
         ({"param": [1.0]}, {"lr": 0.1}, r"over\[param\]: expected a name that no result has"),
@@ -86,6 +87,20 @@ def test_bad_input(over, options, words, tmp_path):
     with pytest.raises(ValueError, match=words) as error:
         gs.sweep(FREE, over, **OPTIONS, **options, store=tmp_path / "grid")
     assert "\n" not in str(error.value) and not any(tmp_path.iterdir())
+
+
+def test_a_misspelt_rate_where_nothing_is_free():
+    training = gs.Training(gs.games.get("quadratic").with_defaults(), gs.algorithms.get("sgda"))
+    with pytest.raises(ValueError, match=r"^over: expected lr, .* of the game \(there are none\), got 'lrr'$"):
+        gs.sweep(training, {"lrr": [0.1]}, **OPTIONS)
+
+
+@pytest.mark.parametrize("run", [gs.simulate, lambda process, **options: gs.sweep(process, {"lr": [0.1]}, **options)])
+def test_a_resumption_of_nothing_is_refused(run):
+    training = gs.Training(gs.games.get("quadratic").with_defaults(), gs.algorithms.get("sgda"))
+    options = {} if run is not gs.simulate else {"lr": 0.1}
+    with pytest.raises(ValueError, match=r"^store: expected a path together with resume=True, got None$"):
+        run(training, **OPTIONS, **options, resume=True)
 
 
 def test_points_of_other_parameters():

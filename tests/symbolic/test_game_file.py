@@ -239,6 +239,13 @@ def test_read_matrix_reads_headers_and_plain_numbers(tmp_path):
         ("1,inf\n", ["'inf'", "row 1, column 2"]),
         ("1,1_0\n", ["'1_0'", "row 1, column 2"]),
         ('1,"2\n', ["comma-separated"]),
+        ("1.o\n2\n", ["'1.o'", "row 1, column 1"]),
+        ("+x\n2\n", ["'+x'", "row 1, column 1"]),
+        ("u,-v\n2,3\n", ["'u'", "row 1, column 1"]),
+        (".5.\n2\n", ["'.5.'", "row 1, column 1"]),
+        ("y\n1\n\n2\n", ["''", "row 3, column 1"]),
+        ("1\n \n\n2\n", ["''", "row 2, column 1"]),
+        ("1,2\n,\n3,4\n", ["''", "row 2, column 1"]),
     ],
 )
 def test_read_matrix_names_the_cell(tmp_path, text, words):
@@ -248,6 +255,25 @@ def test_read_matrix_names_the_cell(tmp_path, text, words):
     message = str(caught.value)
     assert message.startswith(f"{path}: ") and "\n" not in message
     assert all(word in message for word in words), message
+
+
+def test_empty_lines_around_a_column_are_no_values(tmp_path):
+    for text in ("\n1\n2\n\n \n", "y\n\n1\n2\n", "\ny 1\n1\n2"):
+        assert read_matrix(write(tmp_path, text, "column.csv")).tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize("size", [1e308, 1e160, 1e100])
+def test_data_whose_moments_overflow_are_refused(tmp_path, size):
+    write(tmp_path, f"{size}\n{-size}\n0.5\n", "y.csv")
+    text = ZERO_SUM.replace('y = {normal = ["mu", "sigma"]}', 'y = {empirical = "y.csv"}')
+    payoff = "(y**2 - t)" if size == 1e100 else "(y - t)"  # the fourth power of 1e100 is beyond floating point
+    with pytest.raises(ValueError, match=r"finite mean and variance.*values up to 1e\+") as error:
+        _ = load_game(write(tmp_path, text.replace("(y - t)", payoff))).noise_covariance
+    assert "\n" not in str(error.value)
+    # negative control: half the exponent is within range
+    write(tmp_path, f"{size**0.4}\n{-(size**0.4)}\n0.5\n", "y.csv")
+    covariance = load_game(write(tmp_path, text.replace("(y - t)", payoff))).noise_covariance
+    assert all(entry.is_finite is not False for entry in covariance)
 
 
 @pytest.mark.parametrize(

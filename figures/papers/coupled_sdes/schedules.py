@@ -53,6 +53,7 @@ for these runs; the table has that one too."""
     "constant rate (Yaida's also cosine and 1/k) where the budget is a few relaxation times, and lose to all three "
     "where it is hundreds",
     source="Yaida (2018), arXiv 1810.00004; Cao & Guo (2020), arXiv 2006.02047; Zhang et al. (2020), arXiv 2002.10597",
+    reads_data=True,
 )
 def run(settings: Settings) -> Outcome:
     """Calibrate the test, then compare schedules on the LQ-GAN and on real measurements."""

@@ -89,6 +89,7 @@ def largest_change(run: Run) -> tuple[analysis.Estimate, bool]:
     "real-data",
     title="On real data, Crossing-the-Curl recovers mean and covariance",
     source="Gemp & Mahadevan 2018, arXiv 1808.01531",
+    reads_data=True,
 )
 def run(settings: Settings) -> Outcome:
     """Train on the bundled measurements or on the reader's, and hold the result against sample moments."""
