@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import torch
 
 from gan_sde.algorithms import SGDA, get
-from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm, run_step, slots_of
+from gan_sde.symbolic.algorithm import AbstractMemoryAlgorithm, check_algorithm, run_step, slots_of
 from gan_sde.symbolic.oracle import AbstractOracle
 from gan_sde.symbolic.validation import shown
 
@@ -22,31 +21,8 @@ def read_algorithm(algorithm: Any) -> Any:
     ('past',)
     """
     found = get(algorithm) if isinstance(algorithm, str) else SGDA() if algorithm is None else algorithm
-    if isinstance(found, type) or not callable(getattr(found, "step", None)):
-        raise ValueError(f"algorithm: expected an object with step(oracle, x, eta), got {shown(found)}")
-    carries = isinstance(found, AbstractMemoryAlgorithm)
-    arguments = ("oracle", "x", "memory", "eta") if carries else ("oracle", "x", "eta")
-    signature = _signature(found.step)
-    try:
-        if signature is not None:
-            signature.bind(*arguments)
-    except TypeError:
-        kind = "of an AbstractMemoryAlgorithm" if carries else "of an algorithm that is no AbstractMemoryAlgorithm"
-        raise ValueError(f"algorithm: expected step({', '.join(arguments)}) {kind}, got step{signature}") from None
-    slots = slots_of(found)
-    if not isinstance(slots, tuple | list) or not all(isinstance(s, str) for s in slots):
-        raise ValueError(f"algorithm: expected slots that are a tuple of names, got {shown(slots)}")
-    if len(set(slots)) < len(slots):
-        raise ValueError(f"algorithm: expected slots of different names, got {shown(slots)}")
+    check_algorithm(found)
     return found
-
-
-def _signature(function: Any) -> inspect.Signature | None:
-    """What a function takes; None for a compiled one that does not tell."""
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
 
 
 def checked_start(algorithm: Any, x: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -133,6 +133,8 @@ def check_algorithm(algorithm: Any) -> None:
         slots = algorithm.slots
         if not isinstance(slots, tuple) or not all(isinstance(s, str) and s.isidentifier() for s in slots):
             raise ValueError(f"algorithm: expected {name}.slots to be a tuple of names, got {shown(slots)}")
+        if len(set(slots)) < len(slots):
+            raise ValueError(f"algorithm: expected {name}.slots to be different names, got {shown(slots)}")
 
 
 def started(algorithm: Any, x: Any) -> tuple[Any, ...]:

@@ -105,12 +105,12 @@ def test_what_a_step_returns_is_checked_before_it_is_used(case, through):
 @pytest.mark.parametrize(
     ("algorithm", "message"),
     [
-        (Short(), r"step\(oracle, x, eta\) of an algorithm that is no AbstractMemoryAlgorithm, got step\(oracle, x\)"),
-        (Stray(), r"step\(oracle, x, eta\) of .* got step\(oracle, x, memory, eta\)"),
-        (Own, r"an object with step\(oracle, x, eta\), got <class"),
-        (Carrying(slots="past"), "slots that are a tuple of names, got 'past'"),
-        (Carrying(slots=(1,)), r"slots that are a tuple of names, got \(1,\)"),
-        (Carrying(slots=("past", "past")), r"slots of different names, got \('past', 'past'\)"),
+        (Short(), r"Short.step\(oracle, x, eta\), got step\(oracle, x\); a method with memory derives"),
+        (Stray(), r"Stray.step\(oracle, x, eta\), got step\(oracle, x, memory, eta\)"),
+        (Own, r"an object with step\(oracle, x, eta\), got the class Own"),
+        (Carrying(slots="past"), "Carrying.slots to be a tuple of names, got 'past'"),
+        (Carrying(slots=(1,)), r"Carrying.slots to be a tuple of names, got \(1,\)"),
+        (Carrying(slots=("past", "past")), r"Carrying.slots to be different names, got \('past', 'past'\)"),
     ],
 )
 def test_an_algorithm_that_cannot_run_is_refused_at_once(algorithm, message):
