@@ -74,7 +74,7 @@ def _one_dimensional(values: np.ndarray | None, minimum_scale: float) -> Game:
         minimiser={"generator": [a, b]},
         data={y: law, z: Normal(0, 1)},
         name="lq-gan",
-        x0={"w2": 0.5, "w1": 0.0, "a": 0.5, "b": 0.0},
+        x0={"w2": 0.5, "w1": 0.0, "a": max(0.5, minimum_scale), "b": 0.0},
         defaults={"mu": 0.0, "sigma": 1.0} if values is None else {},
         bounds={a: (minimum_scale, inf)},
         known_equilibria=(equilibrium,) if values is None else (),
@@ -117,7 +117,7 @@ def _packed(n: int, values: np.ndarray | None, minimum_scale: float) -> Game:
         data=laws,
         name="lq-gan",
         x0={s.name: 0.0 for s in (*packed_w, *w, *b)}
-        | {s.name: float(i == j) for s, (i, j) in zip(packed_a, lower, strict=True)},
+        | {s.name: max(1.0, minimum_scale) if i == j else 0.0 for s, (i, j) in zip(packed_a, lower, strict=True)},
         defaults=defaults,
         bounds={s: (minimum_scale, inf) for s, (i, j) in zip(packed_a, lower, strict=True) if i == j},
         known_equilibria=(equilibrium,) if equilibrium is not None else (),

@@ -14,6 +14,7 @@ import numpy as np
 from sympy import Expr, lambdify
 
 from gan_sde.simulation.plan import Plan
+from gan_sde.symbolic.kinks import refuse_kinks
 from gan_sde.symbolic.sde import SDE
 
 LARGEST_QUOTIENT = 0.5
@@ -49,6 +50,7 @@ def doubt(plan: Plan) -> str | None:
     start, shifted = sde.start(rows, 0.0), sde.start(rows, float(plan.rates[0]))
     moving = [k for k, s in enumerate(sde.parameters) if s != sde.clock]
     drift = [sde.drift[k] for k in moving]
+    refuse_kinks(sde.game, drift)
     first = _values(sde, drift, start, 0.0, batch_size)
     second = _size(_values(sde, drift, start, lr, batch_size) - first) if sde.order > 1 else 0.0
     change = _size(_values(sde, drift, shifted, 0.0, batch_size) - first)
