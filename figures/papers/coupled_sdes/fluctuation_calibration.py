@@ -9,7 +9,7 @@ and under the invariant law its distribution is symmetric, which keeps Student's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtr
@@ -91,7 +91,9 @@ def rejected(values: np.ndarray) -> analysis.Estimate:
     """Fraction of replicates that the test at `LEVEL` rejects, with a 95 % interval."""
     found = float((values < 1 - LEVEL).mean())
     se = float(np.sqrt(max(found * (1 - found), 1 / len(values)) / len(values)))
-    return analysis.normal_estimate(found, se, n=len(values))
+    estimate = analysis.normal_estimate(found, se, n=len(values))
+    low, high = estimate.interval
+    return replace(estimate, interval=(max(low, 0.0), min(high, 1.0)))
 
 
 def _run(start: np.ndarray, lr: float, steps: int, *, seed: int, record: str = "final"):  # type: ignore[no-untyped-def]
