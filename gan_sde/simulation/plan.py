@@ -17,6 +17,7 @@ from gan_sde.simulation.player_rates import is_schedule, split_rates
 from gan_sde.symbolic.game import Game
 from gan_sde.symbolic.integrators import INTEGRATORS, WEAK_ORDER
 from gan_sde.symbolic.sde import SDE
+from gan_sde.symbolic.start import refuse_starts_out_of_bounds
 from gan_sde.symbolic.training import Training
 from gan_sde.symbolic.validation import (
     check_batch_size,
@@ -293,7 +294,7 @@ def _starts(game: Game, x0: Any, trajectories: int, dtype: str) -> np.ndarray:
         )
     if not (np.abs(rows) <= np.finfo(dtype).max).all():
         raise ValueError(f"x0: expected finite numbers of type {dtype}, got one that is not")
-    game.refuse_starts_out_of_bounds(rows)
+    refuse_starts_out_of_bounds(game.parameters, game.bounds, rows)
     return rows
 
 

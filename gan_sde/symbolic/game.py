@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sympy import Expr, ImmutableMatrix, Symbol, sympify
 
 from gan_sde.symbolic import field as field_
@@ -30,16 +29,11 @@ from gan_sde.symbolic.declaration import (
 from gan_sde.symbolic.derivatives import jacobian
 from gan_sde.symbolic.distributions import AbstractDistribution
 from gan_sde.symbolic.expectation import Chaos, DataKey, chaos
+from gan_sde.symbolic.start import Bounds, read_start
 from gan_sde.symbolic.validation import shown
-
-Bounds = Mapping[Symbol, tuple[float, float]]
 
 OPTIONS = ("x0", "defaults", "bounds", "name", "known_equilibria", "arrays", "scaling")
 """What `Game.zero_sum` and `Game.general_sum` take besides losses, parameters and data."""
-
-
-SINGLE = 1e-7
-"""Relative rounding of single precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,28 +229,7 @@ class Game:
 
     def checked_start(self, x0: Mapping[str, float]) -> dict[str, float]:
         """Return a start inside the bounds that names every parameter once, or raise ValueError naming what is off."""
-        names = [s.name for s in self.parameters]
-        given = {str(k): v for k, v in checked_mapping("x0", x0, "{parameter: number}").items()}
-        missing, unknown = [n for n in names if n not in given], [n for n in given if n not in set(names)]
-        if missing or unknown:
-            what = f"nothing for {', '.join(missing)}" if missing else f"the unknown {', '.join(unknown)}"
-            raise ValueError(f"x0: expected a value for each of {', '.join(names)}; got {what}")
-        start = {n: float(checked_number(f"x0[{n}]", given[n])) for n in names}
-        self.refuse_starts_out_of_bounds(np.array([list(start.values())]))
-        return start
-
-    def refuse_starts_out_of_bounds(self, starts: np.ndarray) -> None:
-        """Raise ValueError naming the first entry of starts ``(n, d)`` that the bounds exclude.
-
-        The projection acts after an update, so that a training would leave such a start in one jump of any size.
-        """
-        for k, s in enumerate(self.parameters):
-            low, high = self.bounds.get(s, (-np.inf, np.inf))
-            # the end of a run in single precision may lie on a bound as that rounds it
-            slack = SINGLE * np.abs(starts[:, k])
-            outside = starts[(starts[:, k] + slack < low) | (starts[:, k] - slack > high), k]
-            if len(outside):
-                raise ValueError(f"x0[{s}]: expected a start within the bounds [{low:g}, {high:g}], got {outside[0]:g}")
+        return read_start(self.parameters, self.bounds, x0)
 
     # ---------------------------------------------------------------- what is derived
 
